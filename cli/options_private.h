@@ -1,0 +1,30 @@
+/* What the files of the option parser share; nothing for others. */
+#ifndef TREEMILL_CLI_OPTIONS_PRIVATE_H
+#define TREEMILL_CLI_OPTIONS_PRIVATE_H
+
+#include "cli/options.h"
+
+enum { OPTIONS_REASON_BYTES = 400 }; /* what is wrong with a value, and what is accepted */
+
+static inline bool option_serves(const struct option_row *row, enum verb verb)
+{
+    return verb == VERB_NONE ? row->program : (row->verbs >> verb & 1u) != 0;
+}
+
+/* Puts the value (NULL for options that take none) where the row says. 0, -EINVAL with a reason
+ * (OPTIONS_REASON_BYTES), or -ENOMEM. */
+int options_set(const struct option_row *row, const char *value, bool from_environment,
+                struct options *options, char *reason);
+
+/* 0 or -ENOMEM, the list unchanged then. */
+int options_list_append(struct option_list *list, const char *text);
+
+/* Index of text in a NULL-terminated list, or -1. */
+int options_choice_find(const char *const *choices, const char *text);
+
+/* Appends PREFIX NAME to a list for a message, after ", " if it is not empty; what does not fit
+ * is left out. */
+void options_append_name(char *list, size_t capacity, const char *prefix, const char *name);
+void options_append_choices(char *list, size_t capacity, const char *const *choices);
+
+#endif

@@ -1,0 +1,273 @@
+#include "cli/progress.h"
+
+#include "pipeline/sync.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(PROGRESS_LINE_CAPACITY <= REPORT_BAR_CAPACITY, "a frame fits the report's bar");
+
+/* Five frames a second look alive and can be read; at most ten are ever drawn. */
+static const uint64_t tick_ns = 200000000;
+static const uint64_t default_interval_ns = 1000000000;
+static const uint64_t least_interval_ns = 100000000;
+/* A tick this late: the process was stopped. A busy machine delays by less. */
+static const uint64_t stopped_ns = 2000000000;
+
+enum drawing { DRAW_NOTHING, DRAW_BAR, DRAW_LINES, DRAW_JSON };
+
+struct progress {
+    struct progress_options options; /* constant after progress_start() */
+    progress_sampler *sample;        /* constant */
+    void *context;                   /* constant */
+    enum drawing drawing;            /* constant */
+    bool has_thread;                 /* written by progress_start() alone, under the lock */
+    pthread_t thread;                /* the starter's alone */
+
+    pthread_mutex_t lock; /* guards all below; taken before the locks of report and events */
+    pthread_cond_t wake;  /* `stop` was set; process-local, so a condition variable may serve */
+    bool stop;
+    uint64_t last_tick_ns;   /* monotonic */
+    uint64_t next_output_ns; /* elapsed time at which lines and events are due again */
+    struct progress_estimator estimator;
+    struct progress_view view;
+    struct json_writer json;
+};
+
+/* Can this terminal go back to the start of a line and erase it? */
+static bool terminal_draws(void)
+{
+    const char *term = getenv("TERM");
+    return term && term[0] && strcmp(term, "dumb") != 0;
+}
+
+static enum drawing choose_drawing(const struct progress_options *options)
+{
+    bool can_draw = options->is_terminal && terminal_draws();
+    switch (options->mode) {
+    case PROGRESS_AUTO:
+        return can_draw ? DRAW_BAR : DRAW_NOTHING;
+    case PROGRESS_ALWAYS:
+        return can_draw ? DRAW_BAR : DRAW_LINES;
+    case PROGRESS_JSON:
+        return DRAW_JSON;
+    case PROGRESS_NEVER:
+        break;
+    }
+    return DRAW_NOTHING;
+}
+
+/* Asked for each frame, so a resize needs no signal handler. */
+static unsigned terminal_columns(int fd)
+{
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    const char *columns = getenv("COLUMNS");
+    char *end;
+    unsigned long value = columns ? strtoul(columns, &end, 10) : 0;
+    return value > 0 && *end == '\0' && value <= PROGRESS_MAX_COLUMNS ? (unsigned)value : 80;
+}
+
+/* A job in the background leaves the line to the shell. A terminal that does not control this
+ * process (ENOTTY) has no foreground to ask for. */
+static bool in_foreground(int fd)
+{
+    pid_t foreground = tcgetpgrp(fd);
+    return foreground < 0 || foreground == getpgrp();
+}
+
+static unsigned render_flags(const struct progress *progress)
+{
+    return (progress->options.utf8 ? PROGRESS_UTF8 : 0u) |
+           (progress->options.color ? PROGRESS_COLOR : 0u);
+}
+
+/* Takes a snapshot and brings the view up to date. */
+static void update_locked(struct progress *progress)
+{
+    uint64_t now = clock_ns();
+    uint64_t passed = now - progress->last_tick_ns;
+    /* Without a thread nobody ticks, and a long time means nothing. */
+    bool was_stopped = progress->has_thread && passed > stopped_ns;
+    progress->last_tick_ns = now;
+    struct progress_snapshot snapshot = {0};
+    progress->sample(progress->context, &snapshot);
+    progress->view.verb = progress->options.verb;
+    progress_estimate(&progress->estimator, &snapshot, was_stopped ? tick_ns : passed, was_stopped,
+                      &progress->view);
+}
+
+static void draw_bar_locked(struct progress *progress)
+{
+    char frame[PROGRESS_LINE_CAPACITY];
+    int fd = report_fd(progress->options.report);
+    if (!in_foreground(fd)) {
+        report_forget_bar(progress->options.report);
+        return;
+    }
+    size_t length = progress_render(&progress->view, terminal_columns(fd), render_flags(progress),
+                                    frame, sizeof frame);
+    report_set_bar(progress->options.report, frame, length);
+}
+
+static void print_line_locked(struct progress *progress)
+{
+    char line[PROGRESS_LINE_CAPACITY];
+    progress_status_line(&progress->view, render_flags(progress), line, sizeof line);
+    report_line(progress->options.report, line);
+}
+
+static void print_json_locked(struct progress *progress)
+{
+    event_status(&progress->json, &progress->view);
+    report_json(progress->options.report, &progress->json);
+}
+
+/* Lines and events; the bar apart. */
+static void put_out_locked(struct progress *progress)
+{
+    if (progress->drawing == DRAW_LINES)
+        print_line_locked(progress);
+    if (progress->drawing == DRAW_JSON)
+        print_json_locked(progress);
+    if (progress->options.events && progress->options.mode != PROGRESS_NEVER) {
+        event_status(&progress->json, &progress->view);
+        events_write(progress->options.events, &progress->json);
+        events_flush(progress->options.events);
+    }
+}
+
+static void tick_locked(struct progress *progress)
+{
+    update_locked(progress);
+    if (progress->drawing == DRAW_BAR)
+        draw_bar_locked(progress);
+    if (progress->view.elapsed_ns >= progress->next_output_ns) {
+        put_out_locked(progress);
+        progress->next_output_ns = progress->view.elapsed_ns + progress->options.interval_ns;
+    }
+}
+
+static struct timespec timespec_of(uint64_t time_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(time_ns / 1000000000),
+                             .tv_nsec = (long)(time_ns % 1000000000)};
+}
+
+static void *run(void *argument)
+{
+    struct progress *progress = argument;
+    uint64_t interval = progress->options.interval_ns;
+    uint64_t step = interval < tick_ns && progress->drawing != DRAW_BAR ? interval : tick_ns;
+    pthread_mutex_lock(&progress->lock);
+    while (!progress->stop) {
+        /* From the last tick and not from a fixed grid: after a stop, frames are not made up for.
+         */
+        struct timespec due = timespec_of(progress->last_tick_ns + step);
+        int status = 0;
+        while (!progress->stop && status != ETIMEDOUT)
+            status = pthread_cond_timedwait(&progress->wake, &progress->lock, &due);
+        if (!progress->stop)
+            tick_locked(progress);
+    }
+    pthread_mutex_unlock(&progress->lock);
+    return NULL;
+}
+
+/* The thread takes no signals: they are for the threads that the program chose for them. */
+static bool start_thread(struct progress *progress)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&progress->thread, NULL, run, progress) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+struct progress *progress_start(const struct progress_options *options, progress_sampler *sample,
+                                void *context)
+{
+    struct progress *progress = calloc(1, sizeof *progress);
+    if (!progress)
+        return NULL;
+    progress->options = *options;
+    progress->sample = sample;
+    progress->context = context;
+    if (options->interval_ns == 0)
+        progress->options.interval_ns = default_interval_ns;
+    else if (options->interval_ns < least_interval_ns)
+        progress->options.interval_ns = least_interval_ns;
+    progress->drawing = choose_drawing(options);
+    progress->last_tick_ns = clock_ns();
+    progress->next_output_ns = progress->options.interval_ns;
+    progress->view.verb = options->verb;
+
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&progress->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&progress->lock, NULL);
+
+    bool has_use =
+        progress->drawing != DRAW_NOTHING || (options->events && options->mode != PROGRESS_NEVER);
+    /* Under the lock, so that the thread sees has_thread as it stays. */
+    pthread_mutex_lock(&progress->lock);
+    progress->has_thread = has_use && start_thread(progress);
+    pthread_mutex_unlock(&progress->lock);
+    return progress;
+}
+
+void progress_print_status(struct progress *progress)
+{
+    pthread_mutex_lock(&progress->lock);
+    update_locked(progress);
+    if (progress->drawing == DRAW_JSON)
+        print_json_locked(progress);
+    else
+        print_line_locked(progress);
+    pthread_mutex_unlock(&progress->lock);
+}
+
+uint64_t progress_active_ns(struct progress *progress)
+{
+    pthread_mutex_lock(&progress->lock);
+    uint64_t since = clock_ns() - progress->last_tick_ns;
+    bool was_stopped = progress->has_thread && since > stopped_ns;
+    uint64_t active = progress->estimator.elapsed_ns + (was_stopped ? tick_ns : since);
+    pthread_mutex_unlock(&progress->lock);
+    return active;
+}
+
+void progress_stop(struct progress *progress)
+{
+    if (!progress)
+        return;
+    if (progress->has_thread) {
+        pthread_mutex_lock(&progress->lock);
+        progress->stop = true;
+        pthread_cond_signal(&progress->wake);
+        pthread_mutex_unlock(&progress->lock);
+        pthread_join(progress->thread, NULL);
+        pthread_mutex_lock(&progress->lock);
+        update_locked(progress);
+        put_out_locked(progress);
+        pthread_mutex_unlock(&progress->lock);
+    }
+    if (progress->drawing == DRAW_BAR && in_foreground(report_fd(progress->options.report)))
+        report_set_bar(progress->options.report, NULL, 0);
+    else
+        report_forget_bar(progress->options.report);
+    pthread_cond_destroy(&progress->wake);
+    pthread_mutex_destroy(&progress->lock);
+    json_free(&progress->json);
+    free(progress);
+}

@@ -1,0 +1,60 @@
+/* threads:N: N threads of the main process, blocking calls. */
+#include "pipeline/graph_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct thread_start {
+    struct tm_group *group;
+    uint16_t number;
+};
+
+static void *thread_main(void *argument)
+{
+    struct thread_start start = *(struct thread_start *)argument;
+    free(argument);
+    worker_main(start.group, start.number);
+    return NULL;
+}
+
+static void name_thread(pthread_t thread, const struct tm_group *group, unsigned worker)
+{
+    char name[16]; /* the kernel's limit */
+    snprintf(name, sizeof name, "%.10s-%u", lane_stage_name(group->lane, group->first_stage),
+             worker % 1000);
+    pthread_setname_np(thread, name);
+}
+
+static int start(struct tm_group *group)
+{
+    struct tm_graph *graph = group->lane->graph;
+    for (unsigned w = 0; w < group->worker_count; w++) {
+        struct thread_start *argument = malloc(sizeof *argument);
+        if (!argument)
+            return -ENOMEM;
+        unsigned slot = group->first_slot + w;
+        *argument = (struct thread_start){group, (uint16_t)slot};
+        int error = pthread_create(&graph->thread[slot], NULL, thread_main, argument);
+        if (error) {
+            free(argument);
+            return -error;
+        }
+        graph->thread_runs[slot] = true;
+        name_thread(graph->thread[slot], group, w);
+    }
+    return 0;
+}
+
+static void join(struct tm_group *group)
+{
+    struct tm_graph *graph = group->lane->graph;
+    for (unsigned slot = group->first_slot; slot < group->first_slot + group->worker_count; slot++)
+        if (graph->thread_runs[slot]) {
+            ALWAYS(pthread_join(graph->thread[slot], NULL) == 0);
+            graph->thread_runs[slot] = false;
+        }
+}
+
+const struct exec_model exec_threads = {
+    .id = MODEL_THREADS, .name = "threads", .start = start, .join = join};

@@ -1,0 +1,252 @@
+/* Building a graph: checking the set-up, dividing stages into groups, laying out the arena. */
+#include "pipeline/graph_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct exec_model *const exec_models[MODEL_COUNT] = {
+    [MODEL_INLINE] = &exec_inline,
+    [MODEL_THREADS] = &exec_threads,
+    [MODEL_PROCESSES] = &exec_processes,
+};
+
+const char *model_name(enum model model)
+{
+    return (unsigned)model < MODEL_COUNT ? exec_models[model]->name : "unknown";
+}
+
+static bool joins_group_before(const struct lane_setup *lane, unsigned stage)
+{
+    return stage > 0 && (lane->stage[stage].model == MODEL_INLINE || lane->stage[stage].fused);
+}
+
+static bool stage_is_valid(const struct lane_setup *lane, unsigned number)
+{
+    const struct stage_setup *stage = &lane->stage[number];
+    if (!stage->ops || !stage->ops->name || (!stage->ops->run == !stage->ops->step))
+        return false;
+    if ((unsigned)stage->model >= MODEL_COUNT)
+        return false;
+    if (stage->model == MODEL_INLINE)
+        return true;
+    if (stage->workers < 1)
+        return false;
+    return !stage->fused || (number > 0 && lane->stage[number - 1].model == stage->model &&
+                             lane->stage[number - 1].workers == stage->workers);
+}
+
+static bool setup_is_valid(const struct graph_setup *setup)
+{
+    unsigned workers = 0;
+    if (setup->lane_count < 1 || setup->lane_count > GRAPH_LANES_MAX)
+        return false;
+    for (unsigned l = 0; l < setup->lane_count; l++) {
+        const struct lane_setup *lane = &setup->lane[l];
+        if (lane->stage_count < 1 || lane->stage_count > LANE_STAGES_MAX || lane->items < 1 ||
+            lane->items >= UINT16_MAX)
+            return false;
+        for (unsigned s = 0; s < lane->stage_count; s++) {
+            if (!stage_is_valid(lane, s) || lane->stage[s].workers > GRAPH_WORKERS_MAX)
+                return false;
+            workers += lane->stage[s].workers + 1;
+        }
+    }
+    return workers <= GRAPH_WORKERS_MAX;
+}
+
+/* The worker slots that a lane takes: one for each worker of each group. */
+static unsigned lane_slot_count(const struct lane_setup *lane)
+{
+    unsigned slots = 0;
+    for (unsigned s = 0; s < lane->stage_count; s++)
+        if (!joins_group_before(lane, s))
+            slots += lane->stage[s].model == MODEL_INLINE ? 1 : lane->stage[s].workers;
+    return slots;
+}
+
+/* A stream is in use from the admission of its first chunk until its last one reaches the sink:
+ * at most one for each item, and one that the source has open between two chunks. */
+static uint32_t lane_stream_count(const struct lane_setup *lane)
+{
+    return lane->items + 1;
+}
+
+#define SLAB_ALIGNMENT 4096
+
+size_t graph_memory_bytes(const struct graph_setup *setup)
+{
+    /* Each piece rounded up as arena_take() may do. */
+    size_t bytes = align_up(sizeof(struct graph_shared), SLAB_ALIGNMENT);
+    for (unsigned l = 0; l < setup->lane_count; l++) {
+        const struct lane_setup *lane = &setup->lane[l];
+        bytes += align_up(lane_slot_count(lane) * sizeof(struct worker_slot), SLAB_ALIGNMENT);
+        bytes += align_up(lane->items * sizeof(struct tm_item), SLAB_ALIGNMENT);
+        bytes += align_up(lane_stream_count(lane) * sizeof(struct tm_stream), SLAB_ALIGNMENT);
+        bytes += (LANE_STAGES_MAX + 2) * align_up(sizeof(struct queue_state), SLAB_ALIGNMENT);
+        bytes += align_up(lane->items * lane->input_bytes, SLAB_ALIGNMENT);
+        bytes += align_up(lane->items * lane->output_bytes, SLAB_ALIGNMENT);
+    }
+    return bytes;
+}
+
+static struct tm_queue make_queue(struct tm_lane *lane, uint8_t id, bool keyed)
+{
+    struct tm_queue queue = {
+        .state = arena_take(&lane->graph->arena, sizeof(struct queue_state), CACHE_LINE_BYTES),
+        .items = lane->items,
+        .item_count = lane->setup.items,
+        .streams = keyed ? lane->streams : NULL,
+        .stream_count = keyed ? lane->stream_count : 0,
+    };
+    queue_init(&queue, id, lane->setup.items, keyed);
+    return queue;
+}
+
+static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
+{
+    struct tm_graph *graph = lane->graph;
+    for (unsigned s = 0; s < lane->setup.stage_count; s++) {
+        const struct stage_setup *stage = &lane->setup.stage[s];
+        if (joins_group_before(&lane->setup, s)) {
+            lane->group[lane->group_count - 1].stage_count++;
+            continue;
+        }
+        struct tm_group *group = &lane->group[lane->group_count++];
+        bool inline_model = stage->model == MODEL_INLINE;
+        *group = (struct tm_group){
+            .lane = lane,
+            .first_stage = s,
+            .stage_count = 1,
+            .in_source = inline_model,
+            .exec = exec_models[stage->model],
+            .worker_count = inline_model ? 1 : stage->workers,
+            .first_slot = graph->slot_count,
+        };
+        for (unsigned w = 0; w < group->worker_count; w++)
+            graph->slot_group[graph->slot_count++] = group;
+    }
+    for (unsigned g = 0; g < lane->group_count; g++) {
+        struct tm_group *group = &lane->group[g];
+        bool keyed = false;
+        for (unsigned k = 0; k < group->stage_count; k++)
+            keyed |= lane->setup.stage[group->first_stage + k].ops->keyed;
+        if (!group->in_source)
+            group->queue = make_queue(lane, (*queue_id)++, keyed);
+        group->output = g + 1 < lane->group_count ? &lane->group[g + 1].queue : &lane->done;
+    }
+}
+
+static void build_lane(struct tm_graph *graph, struct tm_lane *lane,
+                       const struct lane_setup *setup, uint8_t *queue_id)
+{
+    struct tm_arena *arena = &graph->arena;
+    *lane = (struct tm_lane){.graph = graph, .setup = *setup};
+    lane->items = arena_take(arena, setup->items * sizeof(struct tm_item), CACHE_LINE_BYTES);
+    lane->stream_count = lane_stream_count(setup);
+    lane->streams =
+        arena_take(arena, lane->stream_count * sizeof(struct tm_stream), CACHE_LINE_BYTES);
+    lane->input = arena_take(arena, setup->items * setup->input_bytes, SLAB_ALIGNMENT);
+    lane->output = arena_take(arena, setup->items * setup->output_bytes, SLAB_ALIGNMENT);
+    lane->pool = make_queue(lane, (*queue_id)++, false);
+    lane->done = make_queue(lane, (*queue_id)++, false);
+    build_groups(lane, queue_id);
+    for (uint32_t i = 0; i < setup->items; i++)
+        ALWAYS(queue_put(&lane->pool, i) == QUEUE_OK);
+}
+
+int graph_create(const struct graph_setup *setup, struct tm_graph **out)
+{
+    *out = NULL;
+    if (!setup_is_valid(setup))
+        return -EINVAL;
+    struct tm_graph *graph = calloc(1, sizeof *graph);
+    if (!graph)
+        return -ENOMEM;
+    int error = arena_create(&graph->arena, graph_memory_bytes(setup));
+    if (error < 0) {
+        free(graph);
+        return error;
+    }
+    graph->max_tries = setup->max_tries ? setup->max_tries : 2;
+    graph->shared = arena_take(&graph->arena, sizeof *graph->shared, CACHE_LINE_BYTES);
+    unsigned slots = 0;
+    for (unsigned l = 0; l < setup->lane_count; l++)
+        slots += lane_slot_count(&setup->lane[l]);
+    graph->slot = arena_take(&graph->arena, slots * sizeof *graph->slot, CACHE_LINE_BYTES);
+    uint8_t queue_id = 0;
+    for (unsigned l = 0; l < setup->lane_count; l++)
+        build_lane(graph, &graph->lane[graph->lane_count++], &setup->lane[l], &queue_id);
+    *out = graph;
+    return 0;
+}
+
+void graph_destroy(struct tm_graph *graph)
+{
+    if (!graph)
+        return;
+    arena_destroy(&graph->arena);
+    free(graph);
+}
+
+struct tm_lane *graph_lane(struct tm_graph *graph, unsigned index)
+{
+    return &graph->lane[index];
+}
+
+unsigned lane_stage_count(const struct tm_lane *lane)
+{
+    return lane->setup.stage_count;
+}
+
+const char *lane_stage_name(const struct tm_lane *lane, unsigned stage)
+{
+    return stage < lane->setup.stage_count ? lane->setup.stage[stage].ops->name : "work";
+}
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *sample)
+{
+    const struct stage_setup *setup = &lane->setup.stage[stage];
+    struct tm_group *group = lane->group;
+    while (stage >= group->first_stage + group->stage_count)
+        group++;
+    unsigned k = stage - group->first_stage;
+    *sample = (struct stage_sample){.name = setup->ops->name,
+                                    .model = setup->model,
+                                    .fused = k > 0,
+                                    .workers = group->worker_count};
+    for (unsigned w = 0; w < group->worker_count; w++) {
+        const struct worker_slot *slot = &lane->graph->slot[group->first_slot + w];
+        sample->items += load(&slot->stage[k].items);
+        sample->bytes += load(&slot->stage[k].bytes);
+        sample->busy_ns += load(&slot->stage[k].busy_ns);
+        sample->restarts += k == 0 ? load(&slot->restarts) : 0;
+        if (k == 0)
+            sample->wait_input_ns += load(&slot->wait_input_ns);
+        if (k == group->stage_count - 1)
+            sample->wait_output_ns += load(&slot->wait_output_ns);
+    }
+    if (k == 0 && !group->in_source) {
+        struct queue_stats stats = queue_get_stats(&group->queue);
+        sample->has_queue = true;
+        sample->queue_count = stats.count;
+        sample->queue_capacity = stats.capacity;
+        sample->queue_peak = stats.peak;
+        sample->queue_mean = stats.mean;
+    }
+}
+
+bool graph_worker(const struct tm_graph *graph, unsigned number, const char **stage, int *pid)
+{
+    if (number >= graph->slot_count)
+        return false;
+    const struct tm_group *group = graph->slot_group[number];
+    *stage = lane_stage_name(group->lane, group->first_stage);
+    *pid = atomic_load_explicit(&graph->slot[number].pid, memory_order_relaxed);
+    return true;
+}

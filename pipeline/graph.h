@@ -1,0 +1,180 @@
+/* graph: the lanes, stages and workers of one job; building, running, ending it.
+ *
+ * A lane carries items from a source through its stages to a sink:
+ *
+ *     source ─▶ [queue] stage, stage ─▶ [queue] stage ─▶ [done queue] ─▶ sink
+ *       ▲                                                                 │
+ *       └───────────────────────── [pool queue] ◀─────────────────────────┘
+ *
+ * The source is the thread that calls lane_acquire() and lane_submit(); it gives sequence
+ * numbers. The sink is a function called in that order (or in any order) by a thread of the
+ * engine in the same process. A lane without a sink hands its finished items back to the source,
+ * which asks for each with lane_wait().
+ *
+ * Neighbouring stages form a group when the later one is `inline` or fused: one worker runs an
+ * item through all of them without a queue between. A group at the lane's start whose first stage
+ * is `inline` runs in the source's own thread; if that is all stages, so does the sink, and the
+ * lane has no thread at all.
+ *
+ * No item waits for a resource once it is acquired: the queues of a lane have room for all its
+ * items, and the credits (items in the pool) are the bound. The source admits in order, so the
+ * lowest unfinished sequence number always has its credit: the order stage cannot starve.
+ *
+ * Ending. When the source has finished and all admitted items have reached the sink, every queue
+ * is closed and workers leave. Counting items at the sink, rather than workers that have left,
+ * stays right when workers die. Failing or cancelling closes every queue at once.
+ *
+ * Threads of a job in the main process: the source, one sink thread for a lane that needs it, the
+ * workers of `threads` stages, the supervisor when a stage has processes.
+ */
+#ifndef TREEMILL_PIPELINE_GRAPH_H
+#define TREEMILL_PIPELINE_GRAPH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/fault.h"
+#include "pipeline/item.h"
+
+struct io_chain;
+struct tm_graph;
+struct tm_lane;
+
+enum model {
+    MODEL_INLINE,
+    MODEL_THREADS,
+    MODEL_PROCESSES,
+    MODEL_COUNT
+};
+const char *model_name(enum model model);
+
+/* An item as a stage sees it. */
+struct item_view {
+    struct tm_item *item;
+    uint32_t index;
+    uint8_t *input;
+    uint8_t *output;
+};
+
+/* What a stage is. A const table; all functions but blame() run in a worker. */
+struct stage_ops {
+    const char *name;
+    /* Chunks of a stream must come to one worker, in order. */
+    bool keyed;
+    /* Makes a worker's private state, in the worker, after any fork. 0 or -errno. */
+    int (*open)(void *job, void **state);
+    void (*close)(void *state);
+    /* A computing stage works on the item and returns. */
+    void (*run)(void *state, const struct item_view *view);
+    /* An I/O stage: first called with an empty chain; true: the chain is to be carried out and
+     * step() called again; false: the item is done. Exactly one of run and step is set. */
+    bool (*step)(void *state, const struct item_view *view, struct io_chain *chain);
+    /* Main process, supervisor: the item has killed its workers. Marks the part under
+     * item->cursor as failed and answers true, so that the rest is tried again; or false: the
+     * whole item fails. May be NULL. */
+    bool (*blame)(void *job, const struct item_view *view, struct tm_fault fault);
+};
+
+struct stage_setup {
+    const struct stage_ops *ops;
+    void *job; /* given to open() and blame(); in forked workers a copy as of graph_start() */
+    enum model model;
+    unsigned workers; /* for threads and processes */
+    bool fused;       /* same worker as the stage before it, which has the same model and count */
+};
+
+#define LANE_STAGES_MAX 4
+#define GRAPH_LANES_MAX 2
+
+struct lane_setup {
+    struct stage_setup stage[LANE_STAGES_MAX];
+    unsigned stage_count;
+    uint32_t items;      /* credits */
+    size_t input_bytes;  /* slab sizes of each item */
+    size_t output_bytes;
+    /* Called with every finished item; a negative errno fails the job. NULL: see lane_wait(). */
+    int (*sink)(void *context, const struct item_view *view);
+    void *sink_context;
+    bool ordered; /* the sink gets items in order of their sequence numbers */
+};
+
+struct graph_setup {
+    struct lane_setup lane[GRAPH_LANES_MAX];
+    unsigned lane_count;
+    unsigned max_tries; /* how often an item may kill a worker before it is blamed; 0: 2 */
+};
+
+/* Bytes of shared memory that the set-up needs. */
+size_t graph_memory_bytes(const struct graph_setup *setup);
+
+/* Checks the set-up, takes the memory. 0 or -errno; -EINVAL is a wrong set-up. */
+int graph_create(const struct graph_setup *setup, struct tm_graph **graph);
+/* Starts workers, sinks first. The calling process must be single-threaded if any stage has
+ * processes. 0 or -errno. */
+int graph_start(struct tm_graph *graph);
+/* Waits until every lane is finished and every worker gone. Sources must have called
+ * lane_finish(). The source's thread. */
+void graph_finish(struct tm_graph *graph);
+/* NULL is allowed. After graph_finish(), or without graph_start(). */
+void graph_destroy(struct tm_graph *graph);
+
+struct tm_lane *graph_lane(struct tm_graph *graph, unsigned index);
+
+/* The source's calls, all from one thread. */
+
+/* Takes a credit; blocks until there is one. Its payload is what its last user left.
+ * 0, or -ECANCELED: the job is over. */
+int lane_acquire(struct tm_lane *lane, struct item_view *view);
+/* As lane_acquire(), but -EAGAIN instead of blocking. `spare`: leave that many in the pool. */
+int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spare);
+/* Sends an acquired item on its way. 0 or -ECANCELED; the item is gone either way. */
+int lane_submit(struct tm_lane *lane, const struct item_view *view);
+/* Lanes without a sink: waits until this submitted item is done. 0 or -ECANCELED. */
+int lane_wait(struct tm_lane *lane, const struct item_view *view);
+/* Gives back an item that was acquired but not submitted, or waited for. */
+void lane_release(struct tm_lane *lane, const struct item_view *view);
+/* No more items will be submitted. */
+void lane_finish(struct tm_lane *lane);
+
+/* A free stream number for item->stream, or 0 while none is free (cannot happen while the source
+ * has at most one unfinished stream open). The source's thread. */
+uint32_t lane_stream_begin(struct tm_lane *lane);
+/* The stream's last chunk has reached the sink. The sink's thread. */
+void lane_stream_end(struct tm_lane *lane, uint32_t stream);
+
+/* Ends the job early: workers finish the item in hand and leave; nothing more reaches the sink.
+ * Any thread or worker; not from a signal handler. */
+void graph_cancel(struct tm_graph *graph);
+bool graph_is_cancelled(const struct tm_graph *graph);
+/* The first failure wins, and cancels. `path` is cut to what fits. Any thread or worker. */
+void graph_fail(struct tm_graph *graph, struct tm_fault fault, const char *path);
+/* False when nothing failed. After graph_finish(). */
+bool graph_failure(const struct tm_graph *graph, struct tm_fault *fault, const char **path);
+
+/* What a stage has done so far, summed over its workers. Any thread, at any time. */
+struct stage_sample {
+    const char *name;
+    enum model model;
+    bool fused;
+    unsigned workers;
+    uint64_t items;
+    uint64_t bytes;
+    uint64_t busy_ns;
+    uint64_t wait_input_ns;  /* of the group, at its first stage */
+    uint64_t wait_output_ns; /* of the group, at its last stage */
+    uint64_t restarts;
+    bool has_queue;
+    uint32_t queue_count, queue_capacity, queue_peak;
+    double queue_mean;
+};
+unsigned lane_stage_count(const struct tm_lane *lane);
+void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *sample);
+const char *lane_stage_name(const struct tm_lane *lane, unsigned stage);
+
+/* Process id of a worker (0: none now) by its number; returns false past the last one.
+ * For tests that kill workers and for -v. Any thread. */
+bool graph_worker(const struct tm_graph *graph, unsigned number, const char **stage, int *pid);
+
+#endif

@@ -1,0 +1,140 @@
+/* The engine's own view of a graph; nothing outside pipeline/ includes this. */
+#ifndef TREEMILL_PIPELINE_GRAPH_PRIVATE_H
+#define TREEMILL_PIPELINE_GRAPH_PRIVATE_H
+
+#include <pthread.h>
+
+#include "pipeline/arena.h"
+#include "pipeline/graph.h"
+#include "pipeline/queue.h"
+
+#define GRAPH_WORKERS_MAX 1024
+
+/* In the arena: one a worker. Counters are written by the worker with relaxed atomics and read at
+ * any time by samplers; nothing is inferred from one about another, so no ordering is needed. */
+struct worker_slot {
+    _Alignas(CACHE_LINE_BYTES) _Atomic int32_t pid; /* nursery writes; 0: not running */
+    _Atomic uint64_t wait_input_ns;
+    _Atomic uint64_t wait_output_ns;
+    struct {
+        _Atomic uint64_t items, bytes, busy_ns;
+    } stage[LANE_STAGES_MAX]; /* by number within the group */
+    _Atomic uint64_t restarts; /* supervisor writes */
+    /* Supervisor only. */
+    uint64_t items_at_start;
+    unsigned deaths_without_work;
+};
+
+/* In the arena. `claim` is won by compare-and-swap; the winner fills the rest and then stores
+ * `ready` (release), which readers load (acquire). `cancelled` alone is set by cancelling. */
+struct graph_shared {
+    _Atomic uint32_t cancelled;
+    _Atomic uint32_t claim;
+    _Atomic uint32_t ready;
+    struct tm_fault fault;
+    char path[512];
+};
+
+struct exec_model;
+
+struct tm_group {
+    struct tm_lane *lane;
+    unsigned first_stage;
+    unsigned stage_count;
+    bool in_source; /* runs in the source's thread, has no queue */
+    const struct exec_model *exec;
+    unsigned worker_count;
+    unsigned first_slot;
+    struct tm_queue queue;
+    /* Where a finished item goes. */
+    struct tm_queue *output;
+};
+
+/* One worker's private side: what its stages' open() made. */
+struct tm_worker {
+    struct tm_group *group;
+    uint16_t number;
+    struct worker_slot *slot;
+    void *state[LANE_STAGES_MAX];
+};
+
+struct tm_lane {
+    struct tm_graph *graph;
+    struct lane_setup setup;
+    struct tm_item *items;
+    uint8_t *input;
+    uint8_t *output;
+    struct tm_stream *streams;
+    uint32_t stream_count;
+    struct tm_queue pool;
+    struct tm_queue done;
+    struct tm_group group[LANE_STAGES_MAX];
+    unsigned group_count;
+    /* Source's thread only. */
+    uint64_t admitted;
+    struct tm_worker source_worker;
+    bool source_worker_open;
+    /* Sink's thread only. */
+    uint64_t delivered;
+    pthread_t sink_thread;
+    bool sink_thread_runs;
+};
+
+struct tm_graph {
+    struct tm_arena arena;
+    struct graph_shared *shared;
+    struct tm_lane lane[GRAPH_LANES_MAX];
+    unsigned lane_count;
+    unsigned max_tries;
+    struct worker_slot *slot;
+    unsigned slot_count;
+    struct tm_group *slot_group[GRAPH_WORKERS_MAX];
+    pthread_t thread[GRAPH_WORKERS_MAX]; /* by slot, for threads */
+    bool thread_runs[GRAPH_WORKERS_MAX];
+    struct supervisor *supervisor;
+};
+
+/* How the workers of a group are run. One table a model. */
+struct exec_model {
+    enum model id;
+    const char *name;
+    bool needs_nursery;
+    int (*start)(struct tm_group *group);
+    void (*join)(struct tm_group *group);
+};
+extern const struct exec_model exec_inline, exec_threads, exec_processes;
+
+static inline struct item_view lane_view(const struct tm_lane *lane, uint32_t index)
+{
+    return (struct item_view){
+        .item = &lane->items[index],
+        .index = index,
+        .input = lane->input + (size_t)index * lane->setup.input_bytes,
+        .output = lane->output + (size_t)index * lane->setup.output_bytes,
+    };
+}
+
+/* worker.c: the loop that every model runs. */
+int worker_open(struct tm_worker *worker, struct tm_group *group, uint16_t number);
+void worker_close(struct tm_worker *worker);
+/* Runs the item through the group's stages. */
+void worker_process(struct tm_worker *worker, const struct item_view *view);
+/* Takes, processes, puts until the queue ends. Fails the job when open() fails. */
+void worker_main(struct tm_group *group, uint16_t number);
+
+/* graph_run.c */
+void graph_close_queues(struct tm_graph *graph);
+/* Supervisor: the worker is dead and reaped. True: start it again. */
+bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status);
+
+/* supervisor.c */
+struct supervisor;
+/* Forks the nursery; the caller must be single-threaded. 0 or -errno. */
+int supervisor_create(struct tm_graph *graph, struct supervisor **supervisor);
+/* Starts the thread that listens to the nursery. */
+int supervisor_start(struct supervisor *supervisor);
+int supervisor_spawn(struct supervisor *supervisor, uint16_t number);
+/* Waits for all workers and the nursery to end. NULL is allowed. */
+void supervisor_destroy(struct supervisor *supervisor);
+
+#endif

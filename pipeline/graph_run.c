@@ -1,0 +1,303 @@
+/* Running a graph: the source's calls, the sink's thread, failing, cancelling, ending, and what
+ * happens after a worker's death. */
+#include "pipeline/graph_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* Sink. */
+
+/* Hands the next finished item to the sink and its credit back to the pool. */
+static enum queue_result deliver_next(struct tm_lane *lane, bool wait)
+{
+    struct take_policy policy = {lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST,
+                                 lane->delivered};
+    uint32_t index;
+    enum queue_result result = wait ? queue_take(&lane->done, WORKER_MAIN, policy, &index)
+                                    : queue_try_take(&lane->done, WORKER_MAIN, policy, &index);
+    if (result != QUEUE_OK)
+        return result;
+    struct item_view view = lane_view(lane, index);
+    int error = lane->setup.sink(lane->setup.sink_context, &view);
+    if (error < 0) {
+        graph_fail(lane->graph, fault_system(TM_OP_WRITE, error), "");
+        return QUEUE_END;
+    }
+    lane->delivered++;
+    lane_release(lane, &view);
+    return QUEUE_OK;
+}
+
+static void *sink_main(void *argument)
+{
+    while (deliver_next(argument, true) == QUEUE_OK)
+        ;
+    return NULL;
+}
+
+/* Only the last group runs in the source's thread if all stages do; then so does the sink. */
+static bool lane_is_inline(const struct tm_lane *lane)
+{
+    return lane->group[lane->group_count - 1].in_source;
+}
+
+static int start_sink(struct tm_lane *lane)
+{
+    if (!lane->setup.sink || lane_is_inline(lane))
+        return 0;
+    int error = pthread_create(&lane->sink_thread, NULL, sink_main, lane);
+    if (error)
+        return -error;
+    lane->sink_thread_runs = true;
+    pthread_setname_np(lane->sink_thread, "sink");
+    return 0;
+}
+
+/* Starting and ending. */
+
+static int start_all(struct tm_graph *graph)
+{
+    int error = 0;
+    if (graph->supervisor)
+        error = supervisor_start(graph->supervisor);
+    for (unsigned l = 0; l < graph->lane_count && !error; l++)
+        error = start_sink(&graph->lane[l]);
+    /* Last group first: an item never waits for a stage that has not started. */
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        for (unsigned g = graph->lane[l].group_count; g-- > 0 && !error;)
+            error = graph->lane[l].group[g].exec->start(&graph->lane[l].group[g]);
+    return error;
+}
+
+int graph_start(struct tm_graph *graph)
+{
+    bool needs_nursery = false;
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        for (unsigned g = 0; g < graph->lane[l].group_count; g++)
+            needs_nursery |= graph->lane[l].group[g].exec->needs_nursery;
+    int error = needs_nursery ? supervisor_create(graph, &graph->supervisor) : 0;
+    if (!error)
+        error = start_all(graph);
+    if (error) {
+        graph_cancel(graph);
+        graph_finish(graph);
+    }
+    return error;
+}
+
+void graph_close_queues(struct tm_graph *graph)
+{
+    for (unsigned l = 0; l < graph->lane_count; l++) {
+        struct tm_lane *lane = &graph->lane[l];
+        queue_finish_receive(&lane->pool);
+        queue_finish_receive(&lane->done);
+        for (unsigned g = 0; g < lane->group_count; g++)
+            if (!lane->group[g].in_source)
+                queue_finish_receive(&lane->group[g].queue);
+    }
+}
+
+void graph_finish(struct tm_graph *graph)
+{
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        if (graph->lane[l].sink_thread_runs) {
+            ALWAYS(pthread_join(graph->lane[l].sink_thread, NULL) == 0);
+            graph->lane[l].sink_thread_runs = false;
+        }
+    graph_close_queues(graph);
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        for (unsigned g = 0; g < graph->lane[l].group_count; g++)
+            graph->lane[l].group[g].exec->join(&graph->lane[l].group[g]);
+    supervisor_destroy(graph->supervisor);
+    graph->supervisor = NULL;
+}
+
+void graph_cancel(struct tm_graph *graph)
+{
+    atomic_store_explicit(&graph->shared->cancelled, 1, memory_order_relaxed);
+    graph_close_queues(graph); /* its locks order the flag before what waiters see next */
+}
+
+bool graph_is_cancelled(const struct tm_graph *graph)
+{
+    return atomic_load_explicit(&graph->shared->cancelled, memory_order_relaxed);
+}
+
+void graph_fail(struct tm_graph *graph, struct tm_fault fault, const char *path)
+{
+    struct graph_shared *shared = graph->shared;
+    uint32_t unclaimed = 0;
+    if (atomic_compare_exchange_strong(&shared->claim, &unclaimed, 1)) {
+        shared->fault = fault;
+        strncpy(shared->path, path, sizeof shared->path - 1);
+        atomic_store_explicit(&shared->ready, 1, memory_order_release);
+    }
+    graph_cancel(graph);
+}
+
+bool graph_failure(const struct tm_graph *graph, struct tm_fault *fault, const char **path)
+{
+    if (!atomic_load_explicit(&graph->shared->ready, memory_order_acquire))
+        return false;
+    *fault = graph->shared->fault;
+    *path = graph->shared->path;
+    return true;
+}
+
+/* The source's calls. */
+
+static int prepare_acquired(struct tm_lane *lane, enum queue_result result, uint32_t index,
+                            struct item_view *view)
+{
+    if (result != QUEUE_OK)
+        return result == QUEUE_EMPTY ? -EAGAIN : -ECANCELED;
+    *view = lane_view(lane, index);
+    struct tm_item *item = view->item;
+    item->stream = 0;
+    item->chunk = 0;
+    item->last = false;
+    item->tries = 0;
+    item->fault = TM_NO_FAULT;
+    item->bytes = 0;
+    atomic_store_explicit(&item->stage, STAGE_NONE, memory_order_relaxed);
+    return 0;
+}
+
+/* TAKE_LAST: the credit released last has the warmest slabs. */
+static const struct take_policy from_pool = {.order = TAKE_LAST};
+
+int lane_acquire(struct tm_lane *lane, struct item_view *view)
+{
+    uint32_t index = ITEM_NONE;
+    enum queue_result result = queue_take(&lane->pool, WORKER_MAIN, from_pool, &index);
+    return prepare_acquired(lane, result, index, view);
+}
+
+int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spare)
+{
+    uint32_t index = ITEM_NONE;
+    /* The source alone takes from the pool: the count can only grow meanwhile. */
+    if (queue_count(&lane->pool) <= spare)
+        return -EAGAIN;
+    enum queue_result result = queue_try_take(&lane->pool, WORKER_MAIN, from_pool, &index);
+    return prepare_acquired(lane, result, index, view);
+}
+
+int lane_submit(struct tm_lane *lane, const struct item_view *view)
+{
+    struct tm_group *first = &lane->group[0];
+    struct tm_queue *queue = &first->queue;
+    view->item->sequence = lane->admitted++;
+    if (first->in_source) {
+        worker_process(&lane->source_worker, view);
+        queue = first->output;
+    }
+    if (queue_put(queue, view->index) != QUEUE_OK)
+        return -ECANCELED;
+    if (lane->setup.sink && lane_is_inline(lane))
+        deliver_next(lane, false);
+    return graph_is_cancelled(lane->graph) ? -ECANCELED : 0;
+}
+
+int lane_wait(struct tm_lane *lane, const struct item_view *view)
+{
+    uint32_t index;
+    enum queue_result result =
+        queue_take(&lane->done, WORKER_MAIN, (struct take_policy){TAKE_ITEM, view->index}, &index);
+    return result == QUEUE_OK ? 0 : -ECANCELED;
+}
+
+void lane_release(struct tm_lane *lane, const struct item_view *view)
+{
+    (void)queue_put(&lane->pool, view->index); /* closed: the job is over, credits are moot */
+}
+
+void lane_finish(struct tm_lane *lane)
+{
+    if (lane->setup.sink)
+        queue_end_after(&lane->done, lane->admitted);
+}
+
+uint32_t lane_stream_begin(struct tm_lane *lane)
+{
+    for (uint32_t s = 0; s < lane->stream_count; s++) {
+        struct tm_stream *stream = &lane->streams[s];
+        if (atomic_load_explicit(&stream->in_use, memory_order_acquire))
+            continue;
+        stream->owner = WORKER_NONE;
+        stream->next = 0;
+        atomic_store_explicit(&stream->in_use, true, memory_order_relaxed);
+        return s + 1;
+    }
+    return 0;
+}
+
+void lane_stream_end(struct tm_lane *lane, uint32_t stream)
+{
+    atomic_store_explicit(&lane->streams[stream - 1].in_use, false, memory_order_release);
+}
+
+/* After a death. */
+
+/* Workers that die before they have finished a single item, so many times in a row, will not do
+ * better the next time. */
+#define DEATHS_WITHOUT_WORK_MAX 5
+
+static void put_back(struct tm_group *group, uint32_t index, struct tm_fault fault)
+{
+    struct tm_lane *lane = group->lane;
+    struct item_view view = lane_view(lane, index);
+    unsigned stage = atomic_load_explicit(&view.item->stage, memory_order_relaxed);
+    bool begun = stage >= group->first_stage && stage < group->first_stage + group->stage_count;
+    /* Only claimed when the worker died: not this item's doing. */
+    if (begun && ++view.item->tries >= lane->graph->max_tries) {
+        const struct stage_setup *setup = &lane->setup.stage[stage];
+        fault.stage = (uint16_t)stage;
+        view.item->tries = 0;
+        if (!setup->ops->blame || !setup->ops->blame(setup->job, &view, fault))
+            view.item->fault = fault;
+    }
+    atomic_store_explicit(&view.item->stage, STAGE_NONE, memory_order_relaxed);
+    queue_requeue(&group->queue, index);
+}
+
+static uint64_t items_done(const struct worker_slot *slot)
+{
+    return atomic_load_explicit(&slot->stage[0].items, memory_order_relaxed);
+}
+
+bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
+{
+    struct tm_group *group = graph->slot_group[number];
+    struct tm_lane *lane = group->lane;
+    struct worker_slot *slot = &graph->slot[number];
+    if (graph_is_cancelled(graph) || (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0))
+        return false;
+    struct tm_fault fault = {
+        .kind = WIFSIGNALED(wait_status) ? TM_FAULT_SIGNAL : TM_FAULT_EXIT,
+        .operation = TM_OP_NONE,
+        .stage = (uint16_t)group->first_stage,
+        .detail = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
+    };
+    queue_recover(&group->queue, number);
+    queue_recover(group->output, number);
+    bool had_item = false;
+    for (uint32_t i = 0; i < lane->setup.items; i++) {
+        struct item_word word = item_word_load(&lane->items[i]);
+        if (word.state != ITEM_OWNED || word.worker != number)
+            continue;
+        had_item = true;
+        put_back(group, i, fault);
+    }
+    bool worked = had_item || items_done(slot) != slot->items_at_start;
+    slot->items_at_start = items_done(slot);
+    slot->deaths_without_work = worked ? 0 : slot->deaths_without_work + 1;
+    if (slot->deaths_without_work >= DEATHS_WITHOUT_WORK_MAX) {
+        graph_fail(graph, fault, lane_stage_name(lane, group->first_stage));
+        return false;
+    }
+    atomic_fetch_add_explicit(&slot->restarts, 1, memory_order_relaxed);
+    return true;
+}

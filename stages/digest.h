@@ -1,0 +1,72 @@
+/* digest: the table of checksum algorithms, and computing several of them in one pass.
+ *
+ * A set of algorithms is a bit mask, 1u << id. Digests of a set lie one after another in order of
+ * their ids: digest_offset() says where one begins.
+ */
+#ifndef TREEMILL_STAGES_DIGEST_H
+#define TREEMILL_STAGES_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum digest_id {
+    DIGEST_MD5,        /* RFC 1321 */
+    DIGEST_SHA1,       /* FIPS 180-4, as all of SHA-2 */
+    DIGEST_SHA224,
+    DIGEST_SHA256,
+    DIGEST_SHA384,
+    DIGEST_SHA512,
+    DIGEST_SHA512_256,
+    DIGEST_SHA3_256, /* FIPS 202 */
+    DIGEST_SHA3_512,
+    DIGEST_BLAKE2B, /* RFC 7693, 512 bits */
+    DIGEST_BLAKE2S, /* 256 bits */
+    DIGEST_CRC32,   /* RFC 1952, as in gzip and `rhash --crc32` */
+    DIGEST_XXH3,    /* XXH3 64 bits, canonical (big-endian) */
+    DIGEST_XXH128,  /* XXH3 128 bits, canonical */
+    DIGEST_COUNT
+};
+
+#define DIGEST_MAX_BYTES 64
+
+struct digest_algorithm {
+    const char *name; /* on our command line: "sha512-256" */
+    const char *tag;  /* in BSD-style lines: "SHA512-256 (file) = ..." */
+    size_t bytes;
+    const char *openssl_name; /* for EVP_MD_fetch(3); NULL: another engine */
+};
+
+/* The table's row; `id` must be below DIGEST_COUNT. */
+const struct digest_algorithm *digest_algorithm(enum digest_id id);
+/* Looks a name up, whatever its case, by our name, tag or another that tools use. -1: unknown. */
+int digest_by_name(const char *name, size_t bytes);
+
+/* Total size of a set's digests, and where one of them begins. */
+size_t digest_set_bytes(uint32_t set);
+size_t digest_offset(uint32_t set, enum digest_id id);
+
+/* What computes it, with its version: "OpenSSL 3.0.19". Static or thread-local text. */
+const char *digest_engine_name(enum digest_id id);
+/* Whether the library offers it here; if not, says why. Any thread. */
+bool digest_available(enum digest_id id, char *why, size_t why_bytes);
+
+/* Computes the digests of one message at a time. For one thread; made after any fork, in the
+ * process that uses it. All functions that return int: 0 or -errno. */
+struct digest_hasher;
+
+/* `set`: all algorithms that it will ever be asked for. -ENOTSUP when the library lacks one. */
+int digest_hasher_create(uint32_t set, struct digest_hasher **hasher);
+/* NULL is allowed. */
+void digest_hasher_destroy(struct digest_hasher *hasher);
+
+/* Begins a message; what was begun before is forgotten. `set` is a part of the hasher's. */
+int digest_begin(struct digest_hasher *hasher, uint32_t set);
+int digest_update(struct digest_hasher *hasher, const void *data, size_t bytes);
+/* Writes digest_set_bytes(set of digest_begin) bytes. */
+int digest_finish(struct digest_hasher *hasher, uint8_t *output);
+/* A message that is complete in memory. */
+int digest_once(struct digest_hasher *hasher, uint32_t set, const void *data, size_t bytes,
+                uint8_t *output);
+
+#endif

@@ -1,0 +1,397 @@
+#include "stages/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "pipeline/arena.h"
+#include "stages/batch.h"
+#include "stages/digest.h"
+#include "stages/opener.h"
+
+enum hasher_phase {
+    HASHER_NEXT,   /* look at the next file of the batch */
+    HASHER_WALK,   /* re-reading: going down to the file */
+    HASHER_OPENED, /* the file's open and first status */
+    HASHER_READ,   /* a piece of it */
+    HASHER_CLOSED  /* its last status and close */
+};
+
+/* As the kernel's readahead likes it, and small enough for the second-level cache. */
+#define STREAM_BUFFER_BYTES (256 * 1024)
+
+struct hasher {
+    const struct hash_job *job;
+    struct digest_hasher *digests;
+    enum hasher_phase phase;
+    unsigned index; /* of the file in the batch */
+    /* The stream in hand. */
+    uint64_t serial;
+    uint32_t next_chunk;
+    bool stream_is_whole; /* every chunk before next_chunk went through `digests`, unchanged */
+    /* Re-reading. */
+    struct opener opener;
+    int fd;
+    unsigned attempts;
+    uint64_t bytes;
+    struct statx before, after;
+    uint8_t *buffer;
+};
+
+size_t hash_stride_bytes(const struct hash_job *job)
+{
+    return digest_set_bytes(job->algorithms);
+}
+
+size_t hash_output_bytes(const struct hash_job *job)
+{
+    return align_up(BATCH_FILES_MAX * hash_stride_bytes(job), CACHE_LINE_BYTES);
+}
+
+static void hasher_close(void *state)
+{
+    struct hasher *hasher = state;
+    digest_hasher_destroy(hasher->digests);
+    free(hasher->buffer);
+    free(hasher);
+}
+
+static int hasher_open(void *job, void **state)
+{
+    struct hasher *hasher = calloc(1, sizeof *hasher);
+    if (!hasher)
+        return -ENOMEM;
+    hasher->job = job;
+    hasher->fd = -1;
+    int error = digest_hasher_create(hasher->job->algorithms, &hasher->digests);
+    if (error < 0) {
+        hasher_close(hasher);
+        return error;
+    }
+    *state = hasher;
+    return 0;
+}
+
+static struct file_record *current(const struct hasher *hasher, const struct item_view *view)
+{
+    return &batch_of(view)->file[hasher->index];
+}
+
+static uint8_t *output_of(const struct hasher *hasher, const struct item_view *view)
+{
+    return view->output + hasher->index * hash_stride_bytes(hasher->job);
+}
+
+static void next(struct hasher *hasher)
+{
+    hasher->index++;
+    hasher->phase = HASHER_NEXT;
+}
+
+static void fail(struct hasher *hasher, struct file_record *file, struct tm_fault fault)
+{
+    file->fault = fault;
+    next(hasher);
+}
+
+/* Reading the file from its start. */
+
+static void begin_reread(struct hasher *hasher, const struct file_record *file)
+{
+    opener_begin(&hasher->opener, AT_FDCWD);
+    hasher->serial = 0; /* `digests` is no stream's any more */
+    hasher->bytes = 0;
+    hasher->fd = file->flags & FILE_STANDARD_INPUT ? 0 : -1;
+    hasher->phase = HASHER_WALK;
+}
+
+static void add_read(struct hasher *hasher, struct io_chain *chain)
+{
+    chain->count = 0;
+    io_add(chain, (struct io_op){.code = IO_READ_NEXT,
+                                 .fd = hasher->fd,
+                                 .data = hasher->buffer,
+                                 .size = STREAM_BUFFER_BYTES});
+    hasher->phase = HASHER_READ;
+}
+
+static void begin_stream(struct hasher *hasher, struct file_record *file, struct io_chain *chain)
+{
+    int error = digest_begin(hasher->digests, file->algorithms);
+    if (!hasher->buffer)
+        hasher->buffer = malloc(STREAM_BUFFER_BYTES);
+    if (!error && !hasher->buffer)
+        error = -ENOMEM;
+    if (!error) {
+        add_read(hasher, chain);
+        return;
+    }
+    file->fault = fault_system(TM_OP_HASH, error);
+    chain->count = 0;
+    if (!(file->flags & FILE_STANDARD_INPUT))
+        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
+    next(hasher);
+}
+
+static void walk(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
+{
+    struct file_record *file = current(hasher, view);
+    if (file->flags & FILE_STANDARD_INPUT) {
+        begin_stream(hasher, file, chain);
+        return;
+    }
+    int error = 0;
+    const char *path = batch_path(view, file);
+    switch (opener_step(&hasher->opener, path, file->path_bytes, chain, &error)) {
+    case OPENER_PENDING:
+        return;
+    case OPENER_FAILED:
+        fail(hasher, file, fault_system(TM_OP_OPEN, error));
+        return;
+    case OPENER_REACHED:
+        break;
+    }
+    chain->count = 0;
+    io_add(chain, (struct io_op){.code = IO_OPEN,
+                                 .dir = hasher->opener.base,
+                                 .path = path + hasher->opener.offset,
+                                 .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                                          (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
+    io_add(chain, (struct io_op){.code = IO_STAT_FD,
+                                 .fd = IO_FD_OF_CHAIN,
+                                 .data = &hasher->before,
+                                 .size = file_stat_mask});
+    opener_add_close(&hasher->opener, chain);
+    hasher->phase = HASHER_OPENED;
+}
+
+static void opened(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
+{
+    struct file_record *file = current(hasher, view);
+    int64_t fd = chain->op[0].result;
+    int64_t status = chain->op[1].result;
+    chain->count = 0;
+    if (fd < 0) {
+        fail(hasher, file, fault_system(TM_OP_OPEN, (int)fd));
+        return;
+    }
+    hasher->fd = (int)fd;
+    if (status < 0 || !S_ISREG(hasher->before.stx_mode)) {
+        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
+        fail(hasher, file,
+             status < 0 ? fault_system(TM_OP_STAT, (int)status) : fault_of(TM_FAULT_SPECIAL));
+        return;
+    }
+    begin_stream(hasher, file, chain);
+}
+
+static void add_end(struct hasher *hasher, const struct file_record *file, struct io_chain *chain)
+{
+    chain->count = 0;
+    io_add(chain, (struct io_op){.code = IO_STAT_FD,
+                                 .fd = hasher->fd,
+                                 .data = &hasher->after,
+                                 .size = file_stat_mask});
+    if (!(file->flags & FILE_STANDARD_INPUT))
+        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
+    hasher->phase = HASHER_CLOSED;
+}
+
+static void piece_read(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
+{
+    struct file_record *file = current(hasher, view);
+    int64_t got = chain->op[0].result;
+    if (got > 0) {
+        int error = digest_update(hasher->digests, hasher->buffer, (size_t)got);
+        hasher->bytes += (uint64_t)got;
+        if (!error) {
+            add_read(hasher, chain);
+            return;
+        }
+        file->fault = fault_system(TM_OP_HASH, error);
+    } else if (got < 0) {
+        file->fault = fault_system(TM_OP_READ, (int)got);
+    }
+    add_end(hasher, file, chain);
+}
+
+/* A file of /proc says it is empty and is not: its size cannot be compared. */
+static bool changed_meanwhile(const struct hasher *hasher)
+{
+    struct file_stat before, after;
+    file_stat_from(&before, &hasher->before);
+    file_stat_from(&after, &hasher->after);
+    bool has_size = before.size_bytes != 0 || hasher->bytes == 0;
+    bool is_pseudo = before.size_bytes == 0 && after.size_bytes == 0 && hasher->bytes > 0;
+    return !is_pseudo &&
+           (!file_stat_same(&before, &after) || (has_size && before.size_bytes != hasher->bytes));
+}
+
+static void reread_done(struct hasher *hasher, const struct item_view *view,
+                        struct io_chain *chain)
+{
+    struct file_record *file = current(hasher, view);
+    int64_t status = chain->op[0].result;
+    chain->count = 0;
+    hasher->fd = -1;
+    if (fault_is_set(file->fault)) {
+        next(hasher);
+        return;
+    }
+    if (!(file->flags & FILE_STANDARD_INPUT)) {
+        if (status < 0) {
+            fail(hasher, file, fault_system(TM_OP_STAT, (int)status));
+            return;
+        }
+        if (changed_meanwhile(hasher)) {
+            if (hasher->job->on_change == ON_CHANGE_RETRY &&
+                hasher->attempts++ < hasher->job->retries) {
+                begin_reread(hasher, file);
+                return;
+            }
+            if (hasher->job->on_change != ON_CHANGE_WARN) {
+                fail(hasher, file, fault_of(TM_FAULT_CHANGED));
+                return;
+            }
+            file->flags |= FILE_CHANGED;
+        }
+        file_stat_from(&file->stat, &hasher->after);
+    }
+    file->stat.size_bytes = hasher->bytes;
+    int error = digest_finish(hasher->digests, output_of(hasher, view));
+    if (error)
+        file->fault = fault_system(TM_OP_HASH, error);
+    else
+        file->state = FILE_HASHED;
+    next(hasher);
+}
+
+/* Hashing what the slab holds. */
+
+static void hash_small(struct hasher *hasher, const struct item_view *view,
+                       struct file_record *file)
+{
+    hasher->serial = 0;
+    int error = digest_once(hasher->digests, file->algorithms, view->input + file->data,
+                            file->data_bytes, output_of(hasher, view));
+    if (error)
+        file->fault = fault_system(TM_OP_HASH, error);
+    else
+        file->state = FILE_HASHED;
+}
+
+static bool killed_its_worker(const struct file_record *file)
+{
+    return file->fault.kind == TM_FAULT_SIGNAL || file->fault.kind == TM_FAULT_EXIT;
+}
+
+/* True: the last chunk of a stream that did not come whole; it must be read again. */
+static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
+                       struct file_record *file)
+{
+    const struct tm_item *item = view->item;
+    bool usable = file->state == FILE_READ && !fault_is_set(file->fault);
+    int error = 0;
+    if (item->chunk == 0) {
+        hasher->serial = file->serial;
+        hasher->next_chunk = 0;
+        error = digest_begin(hasher->digests, file->algorithms);
+        hasher->stream_is_whole = true;
+    }
+    /* Another worker had the chunks before this one, and died. */
+    bool mine = hasher->serial == file->serial && hasher->next_chunk == item->chunk;
+    if (!mine)
+        hasher->stream_is_whole = false;
+    hasher->serial = file->serial;
+    hasher->next_chunk = item->chunk + 1;
+    if (!usable)
+        hasher->stream_is_whole = false;
+    if (hasher->stream_is_whole && !error)
+        error = digest_update(hasher->digests, view->input + file->data, file->data_bytes);
+    if (!item->last) {
+        if (error)
+            hasher->stream_is_whole = false;
+        return false;
+    }
+    if (!hasher->stream_is_whole)
+        return !killed_its_worker(file);
+    hasher->serial = 0;
+    if (!error)
+        error = digest_finish(hasher->digests, output_of(hasher, view));
+    if (error)
+        file->fault = fault_system(TM_OP_HASH, error);
+    else
+        file->state = FILE_HASHED;
+    return false;
+}
+
+/* Works on files from the slab until one must be read again; false: the batch is done. */
+static bool next_file(struct hasher *hasher, const struct item_view *view)
+{
+    struct batch *batch = batch_of(view);
+    for (; hasher->index < batch->file_count; hasher->index++) {
+        struct file_record *file = &batch->file[hasher->index];
+        atomic_store_explicit(&view->item->cursor, hasher->index, memory_order_relaxed);
+        bool reread = false;
+        if (file->state == FILE_HASHED || file->flags & FILE_NOT_FILE)
+            continue;
+        if (batch_is_chunk(view))
+            reread = hash_chunk(hasher, view, file);
+        else if (fault_is_set(file->fault))
+            continue;
+        else if (file->state == FILE_READ)
+            hash_small(hasher, view, file);
+        else
+            reread = true;
+        if (reread) {
+            file->fault = TM_NO_FAULT; /* if it is still wrong, reading it again will tell */
+            hasher->attempts = 0;
+            begin_reread(hasher, file);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool hasher_step(void *state, const struct item_view *view, struct io_chain *chain)
+{
+    struct hasher *hasher = state;
+    if (!chain->count) { /* a new item */
+        hasher->phase = HASHER_NEXT;
+        hasher->index = 0;
+    }
+    for (;;) {
+        switch (hasher->phase) {
+        case HASHER_NEXT:
+            chain->count = 0;
+            if (!next_file(hasher, view))
+                return false;
+            break;
+        case HASHER_WALK:
+            walk(hasher, view, chain);
+            break;
+        case HASHER_OPENED:
+            opened(hasher, view, chain);
+            break;
+        case HASHER_READ:
+            piece_read(hasher, view, chain);
+            break;
+        case HASHER_CLOSED:
+            reread_done(hasher, view, chain);
+            break;
+        }
+        if (chain->count)
+            return true;
+    }
+}
+
+const struct stage_ops hash_stage = {
+    .name = "hash",
+    .keyed = true,
+    .open = hasher_open,
+    .close = hasher_close,
+    .step = hasher_step,
+    .blame = batch_blame,
+};

@@ -1,0 +1,35 @@
+/* hash: computes the digests of files, several algorithms in one pass over the data.
+ *
+ * Small files are hashed from the slab. A large file is a stream: one worker gets its chunks in
+ * order. A file that the slab does not hold as it is (FILE_STREAM), and a stream whose worker has
+ * died in the middle, is read again from its first byte by the hashing worker itself, which then
+ * checks by the file's status before and after that it did not change under it.
+ */
+#ifndef TREEMILL_STAGES_HASH_H
+#define TREEMILL_STAGES_HASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/graph.h"
+
+enum on_change {
+    ON_CHANGE_RETRY, /* read again, up to `retries` times, then FAULT_CHANGED */
+    ON_CHANGE_FAIL,  /* FAULT_CHANGED at once */
+    ON_CHANGE_WARN   /* keep the digest, set FILE_CHANGED */
+};
+
+/* Constant while the job runs; owned by the caller. */
+struct hash_job {
+    uint32_t algorithms; /* all that any file of the job asks for */
+    enum on_change on_change;
+    unsigned retries;
+};
+
+extern const struct stage_ops hash_stage;
+
+/* Bytes that the digests of one file take in the output slab: file i's begin at i times this. */
+size_t hash_stride_bytes(const struct hash_job *job);
+size_t hash_output_bytes(const struct hash_job *job);
+
+#endif

@@ -1,0 +1,70 @@
+/* walk: the source of a job. Turns names into a tree, a tree into files in canonical order, files
+ * into bundles and chunks on the data lane.
+ *
+ * Order: operands as they are given; below a directory, bytewise by path. That is the order of a
+ * walk that visits each directory's entries sorted as if names of directories ended in a slash.
+ *
+ * Memory does not grow with the tree: one listing for each directory on the current path, a few
+ * ahead, all of them within a fixed budget. When that is used up, the outermost listings are
+ * dropped and made again from where they were; a directory whose names do not fit is listed in
+ * several passes, each taking the next names in order.
+ */
+#ifndef TREEMILL_STAGES_WALK_H
+#define TREEMILL_STAGES_WALK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/graph.h"
+
+struct selection;
+
+/* A name to start from: an operand, a line of --files-from, an entry of a manifest. All pointers
+ * need to live until the next call of the source only. */
+struct walk_name {
+    const char *text;
+    size_t bytes;
+    const void *attachment; /* reaches the sink with the file; at most WALK_ATTACHMENT_MAX bytes */
+    size_t attachment_bytes;
+    uint32_t algorithms;
+    bool is_standard_input;
+};
+#define WALK_ATTACHMENT_MAX 4096
+
+enum walk_next {
+    WALK_NAME, /* *name is filled in */
+    WALK_WAIT, /* none at the moment; only when not asked to wait */
+    WALK_END
+};
+
+/* Written by the walk's thread, read by any (relaxed: they are for display, and final when the
+ * job is over). */
+struct walk_totals {
+    _Atomic uint64_t files;
+    _Atomic uint64_t bytes;
+    _Atomic uint64_t symlinks; /* not followed */
+    _Atomic bool final;
+};
+
+struct walk_setup {
+    struct tm_graph *graph;
+    struct tm_lane *scan_lane;
+    struct tm_lane *data_lane;
+    size_t block_bytes;
+    const struct selection *selection;
+    bool follow_links;    /* below operands; operands themselves are always followed */
+    bool one_file_system; /* do not enter directories of other file systems than the operand's */
+    bool directories_fail; /* a name that is a directory is an error, not a tree to walk */
+    size_t memory_bytes;  /* for listings; 0: default */
+    enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
+    void *context;
+    struct walk_totals *totals;
+};
+
+/* Walks to the end and finishes the data lane. 0, -ECANCELED when the job was ended, -ENOMEM.
+ * The thread that started the graph. */
+int walk_run(const struct walk_setup *setup);
+
+#endif
