@@ -78,7 +78,7 @@ static struct file_list list_material(char **roots, uint64_t max_bytes)
 
             for (size_t earlier = 0; earlier < r && !seen; earlier++)
                 seen = path_is_below(all.entries[i].path, roots[earlier]);
-            if (seen || all.entries[i].size_bytes == 0)
+            if (seen)
                 continue;
             error = file_list_append(&once, all.entries[i].path, all.entries[i].size_bytes);
             if (error != 0)
@@ -348,9 +348,11 @@ static void make_large(const char *directory, char **arguments)
             if (got <= 0) {
                 close(from);
                 from = -1;
-                failures += got < 0;
+                if (++failures > material.count)
+                    die("too little material", ENODATA);
                 continue;
             }
+            failures = 0;
             write_all(fd, buffer, (size_t)got, path);
             left -= (uint64_t)got;
         }

@@ -139,8 +139,14 @@ void graph_fail(struct tm_graph *graph, struct tm_fault fault, const char *path)
 
 bool graph_failure(const struct tm_graph *graph, struct tm_fault *fault, const char **path)
 {
-    if (!atomic_load_explicit(&graph->shared->ready, memory_order_acquire))
+    if (!atomic_load(&graph->shared->claim))
         return false;
+    if (!atomic_load_explicit(&graph->shared->ready, memory_order_acquire)) {
+        /* All workers are gone: this one died while it wrote what had failed. */
+        *fault = fault_system(TM_OP_START, ECHILD);
+        *path = "worker";
+        return true;
+    }
     *fault = graph->shared->fault;
     *path = graph->shared->path;
     return true;
@@ -273,7 +279,11 @@ bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
     struct tm_group *group = graph->slot_group[number];
     struct tm_lane *lane = group->lane;
     struct worker_slot *slot = &graph->slot[number];
-    if (graph_is_cancelled(graph) || (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0))
+    if (graph_is_cancelled(graph)) {
+        graph_close_queues(graph); /* the dead one may have been half-way through doing it */
+        return false;
+    }
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
         return false;
     struct tm_fault fault = {
         .kind = WIFSIGNALED(wait_status) ? TM_FAULT_SIGNAL : TM_FAULT_EXIT,

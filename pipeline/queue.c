@@ -118,9 +118,8 @@ static void wake_takers_locked(struct tm_queue *queue, struct wake *wake, bool a
         wake->takers = all ? WAKE_ALL : 1;
     if (SEEDED(9) && !all && state->count > 1)
         wake->takers = 0;
-    /* A sleeping thread is cheaper to wake than an eventfd; but it may be busy dying, or not be
-     * allowed this item, so with `all` everybody hears of it. */
-    for (uint32_t b = 0; b < state->bell_count && (all || !wake->takers); b++) {
+    /* Beside a woken sleeper one bell rings too: the sleeper may be dead and only still counted. */
+    for (uint32_t b = 0; b < state->bell_count; b++) {
         if (!state->bell[b].armed)
             continue;
         state->bell[b].armed = false;

@@ -153,7 +153,6 @@ static void walk(struct hasher *hasher, const struct item_view *view, struct io_
     case OPENER_REACHED:
         break;
     }
-    chain->count = 0;
     io_add(chain, (struct io_op){.code = IO_OPEN,
                                  .dir = hasher->opener.base,
                                  .path = path + hasher->opener.offset,

@@ -15,7 +15,7 @@ void opener_begin(struct opener *opener, int base)
 /* The chain was: open the next piece, then close the directory before it. */
 static int take_result(struct opener *opener, struct io_chain *chain)
 {
-    int64_t opened = chain->op[0].result;
+    int64_t opened = chain->op[opener->open_at].result;
     opener->pending = false;
     chain->count = 0;
     opener->owns = false;
@@ -43,7 +43,6 @@ enum opener_result opener_step(struct opener *opener, const char *path, size_t p
         piece_bytes--;
     if (!piece_bytes) {
         *error = -ENAMETOOLONG;
-        chain->count = 0;
         return OPENER_FAILED;
     }
     memcpy(opener->piece, rest, piece_bytes);
@@ -51,7 +50,7 @@ enum opener_result opener_step(struct opener *opener, const char *path, size_t p
     while (rest[piece_bytes] == '/')
         piece_bytes++;
     opener->offset += piece_bytes;
-    chain->count = 0;
+    opener->open_at = chain->count;
     io_add(chain, (struct io_op){.code = IO_OPEN,
                                  .dir = opener->base,
                                  .path = opener->piece,

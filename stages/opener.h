@@ -16,7 +16,8 @@ struct opener {
     int base;      /* descriptor of the directory reached so far, or where to begin */
     bool owns;     /* `base` is to be closed */
     size_t offset; /* of the rest of the path */
-    bool pending;  /* the chain's first operation is this opener's */
+    bool pending;  /* the chain holds this opener's result, at open_at */
+    unsigned open_at;
     char piece[PATH_MAX];
 };
 
@@ -24,12 +25,13 @@ struct opener {
 void opener_begin(struct opener *opener, int base);
 
 enum opener_result {
-    OPENER_PENDING, /* the chain has been filled: call again with its results */
+    OPENER_PENDING, /* has added to the chain: call again with its results */
     OPENER_REACHED, /* path + opener->offset is short enough, relative to opener->base */
     OPENER_FAILED   /* *error is the errno, negative; nothing is left open */
 };
 
-/* Walks down until the rest of the path fits into one call. */
+/* Walks down until the rest of the path fits into one call. What the chain holds already when the
+ * walk begins is carried out with its first piece; results are consumed and the chain emptied. */
 enum opener_result opener_step(struct opener *opener, const char *path, size_t path_bytes,
                                struct io_chain *chain, int *error);
 

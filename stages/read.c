@@ -120,34 +120,6 @@ static void add_file(struct reader *reader, const struct item_view *view, int ba
     reader->phase = READER_FILE;
 }
 
-static bool in_open_directory(const struct reader *reader, const char *path,
-                              const struct file_record *file)
-{
-    return reader->directory_fd >= 0 && file->name == reader->directory_bytes &&
-           memcmp(path, reader->directory, file->name) == 0;
-}
-
-/* Where the path begins: at the open directory, or with a walk from the start. */
-static void begin_file(struct reader *reader, const struct item_view *view,
-                       struct io_chain *chain)
-{
-    struct batch *batch = batch_of(view);
-    struct file_record *file = &batch->file[reader->index];
-    const char *path = batch_path(view, file);
-    bool is_open = batch_is_chunk(view) && reader->stream_fd >= 0 &&
-                   reader->stream_serial == file->serial;
-    if (is_open || in_open_directory(reader, path, file)) {
-        add_file(reader, view, reader->directory_fd, path + file->name, chain);
-        return;
-    }
-    add_close(chain, &reader->directory_fd);
-    /* A directory costs an open and a close itself: worth it from the second file on. */
-    reader->want_directory = file->name > 0 && reader->index + 1 < batch->file_count &&
-                             batch->file[reader->index + 1].flags & FILE_SAME_DIRECTORY;
-    opener_begin(&reader->opener, AT_FDCWD);
-    reader->phase = READER_WALK;
-}
-
 static bool remember_directory(struct reader *reader, const char *path, size_t bytes)
 {
     if (bytes > reader->directory_capacity) {
@@ -206,6 +178,35 @@ static void walk(struct reader *reader, const struct item_view *view, struct io_
                                  .flags = O_PATH | O_DIRECTORY | O_CLOEXEC});
     opener_add_close(opener, chain);
     reader->phase = READER_DIRECTORY;
+}
+
+static bool in_open_directory(const struct reader *reader, const char *path,
+                              const struct file_record *file)
+{
+    return reader->directory_fd >= 0 && file->name == reader->directory_bytes &&
+           memcmp(path, reader->directory, file->name) == 0;
+}
+
+/* Where the path begins: at the open directory, or with a walk from the start. */
+static void begin_file(struct reader *reader, const struct item_view *view,
+                       struct io_chain *chain)
+{
+    struct batch *batch = batch_of(view);
+    struct file_record *file = &batch->file[reader->index];
+    const char *path = batch_path(view, file);
+    bool is_open = batch_is_chunk(view) && reader->stream_fd >= 0 &&
+                   reader->stream_serial == file->serial;
+    if (is_open || in_open_directory(reader, path, file)) {
+        add_file(reader, view, reader->directory_fd, path + file->name, chain);
+        return;
+    }
+    add_close(chain, &reader->directory_fd);
+    /* A directory costs an open and a close itself: worth it from the second file on. */
+    reader->want_directory = file->name > 0 && reader->index + 1 < batch->file_count &&
+                             batch->file[reader->index + 1].flags & FILE_SAME_DIRECTORY;
+    opener_begin(&reader->opener, AT_FDCWD);
+    reader->phase = READER_WALK;
+    walk(reader, view, chain);
 }
 
 static void directory_opened(struct reader *reader, const struct item_view *view,

@@ -220,7 +220,6 @@ static void walk(struct scanner *scanner, const struct item_view *view, struct i
     case OPENER_REACHED:
         break;
     }
-    chain->count = 0;
     io_add(chain, (struct io_op){.code = IO_OPEN,
                                  .dir = opener->base,
                                  .path = scan_path_of(view) + opener->offset,
@@ -445,7 +444,6 @@ static void deep(struct scanner *scanner, const struct item_view *view, struct i
     case OPENER_REACHED:
         break;
     }
-    chain->count = 0;
     add_status(scanner, scanner->opener.base, path + scanner->opener.offset,
                scan_request_of(view)->follow, chain);
     opener_add_close(&scanner->opener, chain);
@@ -498,6 +496,7 @@ static bool scanner_step(void *state, const struct item_view *view, struct io_ch
         case SCANNER_FINISH:
             return false;
         case SCANNER_PAUSE:
+            chain->count = 0;
             begin_request(scanner, view);
             break;
         }

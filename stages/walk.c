@@ -56,8 +56,10 @@ static int enter_directory(struct walk *walk)
     if (path_bytes > SCAN_PATH_MAX)
         return emit_note(walk, parent_bytes, scan_entry_name(entry), entry->name_bytes, NULL,
                          fault_of(TM_FAULT_TOO_LONG), 0);
-    if (frame->is_operands)
+    if (frame->is_operands) {
         walk->operand_bytes = path_bytes;
+        walk->algorithms = frame->name->algorithms;
+    }
     struct item_view view;
     int error = frame_enter(walk, path_bytes, &view);
     if (error)

@@ -43,7 +43,7 @@ static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *
             return error;
     }
     (*record)->serial = ++walk->serial;
-    (*record)->algorithms = requested ? requested->algorithms : 0;
+    (*record)->algorithms = requested ? requested->algorithms : walk->algorithms;
     return 0;
 }
 

@@ -73,6 +73,7 @@ struct walk {
     char *path; /* of the current directory, with its slash */
     size_t path_capacity;
     size_t operand_bytes; /* how much of it is the operand */
+    uint32_t algorithms;  /* that the operand asks for, and so all files below it */
     size_t held_bytes;    /* by listings */
     size_t memory_bytes;
     struct item_view bundle;

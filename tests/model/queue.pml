@@ -250,7 +250,9 @@ inline lock_release(q)
 /* From the words alone; nothing in the list or in the count is believed. */
 inline queue_rebuild(q)
 {
-#ifndef FAULT_TRUST_LIST
+#ifdef FAULT_TRUST_LIST
+    count[q] = SIZE(list[q]) + SIZE(list[q] >> 3); /* tail - head */
+#else
     list[q] = TORN;
     crash_point(q);
     list[q] = TORN | LIST_OF(QUEUED(q));
@@ -273,15 +275,21 @@ inline queue_rebuild(q)
 }
 
 #ifdef FAULT_TRUST_LIST
-#define TEAR(q) skip /* a ring: one store moves its head or tail, there are no links to break */
+/* A ring: one store moves its head or tail, there are no links to break, and an item may be in it
+ * twice; the bit for that is three higher. */
+#define TEAR(q) skip
+#define LINKED(q, i) (list[q] | ((list[q] & BIT(i)) -> BIT(i + 3) : BIT(i)))
+#define UNLINKED(q, i) (list[q] & ~((list[q] & BIT(i + 3)) -> BIT(i + 3) : BIT(i)))
 #else
 #define TEAR(q) list[q] = list[q] | TORN; crash_point(q)
+#define LINKED(q, i) ((list[q] & ~TORN) | BIT(i))
+#define UNLINKED(q, i) (list[q] & ~(TORN | BIT(i)))
 #endif
 
 inline link_item(q, i)
 {
     TEAR(q);
-    list[q] = (list[q] & ~TORN) | BIT(i);
+    list[q] = LINKED(q, i);
     crash_point(q);
     count[q]++
 }
@@ -289,7 +297,7 @@ inline link_item(q, i)
 inline unlink_item(q, i)
 {
     TEAR(q);
-    list[q] = list[q] & ~(TORN | BIT(i));
+    list[q] = UNLINKED(q, i);
     crash_point(q);
     count[q]--
 }
@@ -378,6 +386,7 @@ inline queue_put(q, i, closed)
     if
     :: closed
     :: !closed -> word[i] = QUEUED(q)
+    :: atomic { MAY_DIE -> DIE }
     fi
 #endif
 }
@@ -442,6 +451,7 @@ inline queue_take(q, i)
     if
     :: i == NO_ITEM
     :: i != NO_ITEM -> word[i] = OWNED(me)
+    :: atomic { MAY_DIE -> DIE }
     fi
 #endif
 }

@@ -1,0 +1,418 @@
+#include "cli/job.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/events.h"
+#include "cli/signals.h"
+#include "pipeline/arena.h"
+#include "pipeline/crash.h"
+#include "pipeline/sync.h"
+#include "stages/batch.h"
+#include "stages/digest.h"
+#include "stages/select.h"
+
+static bool wants_color(const struct options *options, bool is_terminal)
+{
+    return options->color == COLOR_ALWAYS || (options->color == COLOR_AUTO && is_terminal);
+}
+
+uint32_t job_algorithms(const struct options *options)
+{
+    uint32_t set = 0;
+    for (size_t i = 0; i < options->algorithms.count; i++) {
+        const char *name = options->algorithms.items[i];
+        int id = digest_by_name(name, strlen(name));
+        if (id >= 0)
+            set |= 1u << id;
+    }
+    return set;
+}
+
+void job_usage(struct job *job, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    job->failed = true;
+    report_error_text(job->report, NULL, NULL, "%s", text);
+}
+
+void job_fatal(struct job *job, const char *path, struct tm_fault fault)
+{
+    job->failed = true;
+    report_error(job->report, path, fault, NULL);
+}
+
+static bool add_rule(struct job *job, const struct option_rule *rule)
+{
+    char text[256] = "";
+    int error = 0;
+    size_t bytes = rule->text ? strlen(rule->text) : 0;
+    switch (rule->kind) {
+    case RULE_EXCLUDE:
+        error = selection_add_exclude(job->selection, rule->text, bytes);
+        break;
+    case RULE_INCLUDE:
+        error = selection_add_include(job->selection, rule->text, bytes);
+        break;
+    case RULE_EXCLUDE_VCS:
+        error = selection_add_vcs(job->selection);
+        break;
+    case RULE_EXCLUDE_FROM:
+        error =
+            selection_add_exclude_file(job->selection, rule->text, text, sizeof text);
+        if (error)
+            report_error_text(job->report, rule->text, "exclude", "%s", text);
+        break;
+    }
+    if (error && rule->kind != RULE_EXCLUDE_FROM)
+        report_error_text(job->report, rule->text, "pattern", "%s", strerror(-error));
+    job->failed |= error != 0;
+    return !error;
+}
+
+static bool make_selection(struct job *job)
+{
+    const struct options *options = job->options;
+    if (selection_create(&job->selection)) {
+        job_fatal(job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
+        return false;
+    }
+    for (size_t i = 0; i < options->rules.count; i++)
+        if (!add_rule(job, &options->rules.items[i]))
+            return false;
+    if (selection_set_size_limits(job->selection, options->min_size_bytes,
+                                  options->max_size_bytes)) {
+        job_usage(job, "--min-size is larger than --max-size");
+        return false;
+    }
+    if (options->exclude_caches)
+        selection_set_exclude_caches(job->selection);
+    if (options->newer.text) {
+        struct timespec moment = options->newer.moment;
+        struct stat status;
+        if (!options->newer.is_date) {
+            if (stat(options->newer.text, &status) < 0) {
+                job_fatal(job, options->newer.text, fault_system(TM_OP_STAT, errno));
+                return false;
+            }
+            moment = status.st_mtim;
+        }
+        selection_set_newer(job->selection, moment);
+    }
+    return true;
+}
+
+bool job_begin(struct job *job, const struct options *options, const char *verb, const char *done)
+{
+    *job = (struct job){
+        .options = options, .verb = verb, .done = done, .started_ns = clock_ns()};
+    if (options->json)
+        job->events = events_create(stdout);
+    struct report_options report = {
+        .program = "treemill",
+        .fd = STDERR_FILENO,
+        .quiet = options->quiet || options->status,
+        .verbose = options->verbose,
+        .color = wants_color(options, isatty(STDERR_FILENO)),
+        .json = options->progress == PROGRESS_JSON,
+        .events = job->events,
+    };
+    job->report = report_create(&report);
+    if (!job->report || (options->json && !job->events)) {
+        fputs("treemill: out of memory\n", stderr);
+        job->failed = true;
+        return false;
+    }
+    if (job->events) {
+        struct json_writer json = {0};
+        event_start(&json, verb);
+        events_write(job->events, &json);
+        json_free(&json);
+    }
+    return make_selection(job);
+}
+
+/* Progress. */
+
+static void sample_stage(struct progress_snapshot *out, struct tm_lane *lane, unsigned number)
+{
+    struct stage_sample sample;
+    lane_sample(lane, number, &sample);
+    unsigned at = out->stage_count++;
+    out->stage[at].name = sample.name;
+    out->stage[at].busy_ns = sample.busy_ns;
+    out->stage[at].workers = sample.workers;
+    out->stage[at].queue_fill = sample.queue_count;
+    out->stage[at].queue_capacity = sample.has_queue ? sample.queue_capacity : 0;
+}
+
+static void sample_job(void *context, struct progress_snapshot *out)
+{
+    struct job *job = context;
+    out->files_done = atomic_load_explicit(&job->files_done, memory_order_relaxed);
+    out->bytes_done = atomic_load_explicit(&job->bytes_done, memory_order_relaxed);
+    out->files_total = atomic_load_explicit(&job->totals.files, memory_order_relaxed);
+    out->bytes_total = atomic_load_explicit(&job->totals.bytes, memory_order_relaxed);
+    out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
+    out->errors = report_error_count(job->report);
+    for (unsigned l = 0; l < 2; l++) {
+        struct tm_lane *lane = graph_lane(job->graph, l);
+        for (unsigned s = 0; s < lane_stage_count(lane); s++)
+            sample_stage(out, lane, s);
+    }
+}
+
+static void start_progress(struct job *job)
+{
+    const struct options *options = job->options;
+    struct progress_options progress = {
+        .mode = options->quiet || options->status ? PROGRESS_NEVER
+                                                  : (enum progress_mode)options->progress,
+        .interval_ns = options->progress_interval_ns,
+        .is_terminal = isatty(STDERR_FILENO),
+        .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+        .color = wants_color(options, isatty(STDERR_FILENO)),
+        .verb = job->verb,
+        .report = job->report,
+        .events = job->events,
+    };
+    job->progress = progress_start(&progress, sample_job, job);
+}
+
+/* Running. */
+
+static void note_plan(struct job *job)
+{
+    static const enum stage_kind kinds[2][3] = {{STAGE_SCAN},
+                                                {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
+    for (unsigned l = 0; l < 2; l++) {
+        const struct lane_setup *lane = &job->plan.graph.lane[l];
+        for (unsigned s = 0; s < lane->stage_count; s++) {
+            const struct stage_setup *stage = &lane->stage[s];
+            if (stage->model == MODEL_INLINE)
+                report_note(job->report, NULL, "%s: inline (%s)", stage->ops->name,
+                            job->plan.why[kinds[l][s]]);
+            else
+                report_note(job->report, NULL, "%s: %s:%u%s (%s)", stage->ops->name,
+                            model_name(stage->model), stage->workers,
+                            stage->fused ? " with the stage before" : "",
+                            job->plan.why[kinds[l][s]]);
+        }
+    }
+    report_note(job->report, NULL, "memory: %.1f MB shared, %u batches of %zu bytes",
+                (double)graph_memory_bytes(&job->plan.graph) / 1e6,
+                job->plan.graph.lane[LANE_DATA].items, job->plan.block_bytes);
+}
+
+/* $TREEMILL_CRASH kills workers at marked points, in developer builds only. */
+static void arm_crash_points(struct job *job)
+{
+#ifdef TREEMILL_CRASH_POINTS
+    static struct crash_plan *plan;
+    const char *text = getenv("TREEMILL_CRASH");
+    if (!text)
+        return;
+    static struct tm_arena arena;
+    if (arena_create(&arena, sizeof *plan) == 0) {
+        plan = arena_take(&arena, sizeof *plan, CACHE_LINE_BYTES);
+        if (crash_plan_parse(plan, text))
+            job_usage(job, "TREEMILL_CRASH: no such point in '%s'", text);
+        crash_set_plan(plan);
+    }
+#else
+    (void)job;
+#endif
+}
+
+static void report_failure(struct job *job)
+{
+    struct tm_fault fault;
+    const char *path;
+    if (!graph_failure(job->graph, &fault, &path))
+        return;
+    const char *name = *path ? path : job->output ? output_name(job->output) : NULL;
+    job_fatal(job, name, fault);
+}
+
+bool job_run(struct job *job,
+             enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
+             void *context, bool directories_fail)
+{
+    arm_crash_points(job);
+    int error = graph_create(&job->plan.graph, &job->graph);
+    if (error) {
+        job_fatal(job, NULL, fault_system(TM_OP_MEMORY, error));
+        return false;
+    }
+    note_plan(job);
+    signals_block();
+    error = graph_start(job->graph); /* forks: no thread may exist before */
+    if (error) {
+        report_failure(job);
+        if (!job->failed)
+            job_fatal(job, NULL, fault_system(TM_OP_START, error));
+        return false;
+    }
+    start_progress(job);
+    struct signals signals = {
+        .graph = job->graph,
+        .progress = job->progress,
+        .temporary = job->output ? output_temporary(job->output) : NULL,
+    };
+    signals_start(&signals);
+    struct walk_setup walk = {
+        .graph = job->graph,
+        .scan_lane = graph_lane(job->graph, LANE_SCAN),
+        .data_lane = graph_lane(job->graph, LANE_DATA),
+        .block_bytes = job->plan.block_bytes,
+        .selection = job->selection,
+        .follow_links = job->options->dereference,
+        .one_file_system = job->options->one_file_system,
+        .directories_fail = directories_fail,
+        .next = next,
+        .context = context,
+        .totals = &job->totals,
+    };
+    error = walk_run(&walk);
+    graph_finish(job->graph);
+    signals_stop();
+    progress_stop(job->progress);
+    job->progress = NULL;
+    report_failure(job);
+    if (error == -ENOMEM && !job->failed)
+        job_fatal(job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
+    return !job->failed && !signals_caught();
+}
+
+bool job_take_record(struct job *job, const struct item_view *view,
+                     const struct file_record *file)
+{
+    bool is_note = file->flags & FILE_NOT_FILE;
+    bool is_end = !batch_is_chunk(view) || view->item->last;
+    const char *path = batch_path(view, file);
+    struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
+    if (!is_note) {
+        atomic_fetch_add_explicit(&job->bytes_done,
+                                  file->flags & FILE_STANDARD_INPUT ? file->stat.size_bytes
+                                                                    : file->data_bytes,
+                                  memory_order_relaxed);
+        if (is_end)
+            atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    }
+    if (!is_end)
+        return false;
+    if (fault_is_set(fault)) {
+        if (file->flags & FILE_SKIPPED)
+            report_skipped(job->report, path, fault);
+        else
+            report_error(job->report, path, fault,
+                         lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
+        return false;
+    }
+    if (is_note)
+        return false;
+    if (file->flags & FILE_CHANGED)
+        report_warning(job->report, path, "changed while being read");
+    job->files_good++;
+    job->bytes_good += file->stat.size_bytes;
+    return true;
+}
+
+/* Ending. */
+
+static unsigned collect_stats(struct job *job, struct stage_stats *stats)
+{
+    static const enum stage_kind kinds[2][3] = {{STAGE_SCAN},
+                                                {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
+    unsigned count = 0;
+    for (unsigned l = 0; l < 2; l++) {
+        struct tm_lane *lane = graph_lane(job->graph, l);
+        for (unsigned s = 0; s < lane_stage_count(lane); s++) {
+            struct stage_sample sample;
+            lane_sample(lane, s, &sample);
+            stats[count++] = (struct stage_stats){
+                .name = sample.name,
+                .model = model_name(sample.model),
+                .workers = sample.workers,
+                .items = sample.items,
+                .bytes = sample.bytes,
+                .busy_ns = sample.busy_ns,
+                .wait_input_ns = sample.wait_input_ns,
+                .wait_output_ns = sample.wait_output_ns,
+                .queue_mean = sample.queue_mean,
+                .queue_peak = sample.queue_peak,
+                .queue_capacity = sample.has_queue ? sample.queue_capacity : 0,
+                .restarts = sample.restarts,
+                .why = job->plan.why[kinds[l][s]],
+            };
+        }
+    }
+    return count;
+}
+
+static int exit_status(const struct job *job)
+{
+    if (signals_caught())
+        return 128 + signals_caught();
+    if (job->failed)
+        return EXIT_FATAL;
+    if (job->differing || job->missing ||
+        (job->extra && job->options->extra == EXTRA_FAIL))
+        return EXIT_DIFFERS;
+    if (report_error_count(job->report) || report_skipped_count(job->report) ||
+        report_warning_count(job->report))
+        return EXIT_PARTLY;
+    return EXIT_DONE;
+}
+
+int job_end(struct job *job)
+{
+    struct stage_stats stats[2 * LANE_STAGES_MAX];
+    unsigned stat_count = 0;
+    int status = job->report ? exit_status(job) : EXIT_FATAL;
+    if (job->graph && job->options->stats) {
+        stat_count = collect_stats(job, stats);
+        if (!job->events)
+            report_stats(stderr, stats, stat_count);
+    }
+    if (job->graph && (!job->failed || job->files_good)) {
+        struct report_summary summary = {
+            .verb = job->verb,
+            .done = job->done,
+            .files = job->files_good,
+            .bytes = job->bytes_good,
+            .errors = report_error_count(job->report),
+            .skipped = report_skipped_count(job->report),
+            .differing = job->differing,
+            .missing = job->missing,
+            .extra = job->extra,
+            .elapsed_ns = clock_ns() - job->started_ns,
+            .exit_status = status,
+            .interrupted = signals_caught() != 0,
+            .stages = stat_count ? stats : NULL,
+            .stage_count = stat_count,
+        };
+        report_summary(job->report, &summary);
+    }
+    if (job->events && events_finish(job->events) && status < EXIT_FATAL) {
+        report_error_text(job->report, "standard output", "write", "%s", strerror(EIO));
+        status = EXIT_FATAL;
+    }
+    output_discard(job->output);
+    graph_destroy(job->graph);
+    selection_destroy(job->selection);
+    report_destroy(job->report);
+    events_destroy(job->events);
+    return status;
+}

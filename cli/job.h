@@ -1,0 +1,75 @@
+/* job: what every working verb has around its graph: messages, progress, signals, counters, the
+ * walk, the summary and the exit status.
+ *
+ * A verb fills in the parts it owns, calls job_begin(), plans its graph, calls job_run(), and ends
+ * with job_end(), which returns the exit status. After a failure of any of them job_end() is
+ * still to be called.
+ */
+#ifndef TREEMILL_CLI_JOB_H
+#define TREEMILL_CLI_JOB_H
+
+#include <stdatomic.h>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "stages/walk.h"
+
+struct file_record;
+struct selection;
+
+enum exit_status {
+    EXIT_DONE = 0,
+    EXIT_DIFFERS = 1, /* verify: differing, missing or corrupt */
+    EXIT_FATAL = 2,   /* usage or fatal error, nothing published */
+    EXIT_PARTLY = 3   /* finished, but some inputs were unreadable, skipped or changed */
+};
+
+struct job {
+    const struct options *options;
+    const char *verb;
+    const char *done; /* for the summary: "hashed" */
+    struct report *report;
+    struct events *events; /* --json, or NULL */
+    struct progress *progress;
+    struct output *output;
+    struct selection *selection;
+    struct plan plan;
+    struct tm_graph *graph;
+    struct walk_totals totals;
+    /* The sink's thread writes, the progress thread reads; relaxed, for display. */
+    _Atomic uint64_t files_done;
+    _Atomic uint64_t bytes_done;
+    /* The sink's thread; read when the graph has ended. */
+    uint64_t files_good, bytes_good;
+    uint64_t differing, missing, extra;
+    bool failed; /* fatal: exit 2 */
+    uint64_t started_ns;
+};
+
+/* Messages, events and selection rules. False: said why, exit status 2. */
+bool job_begin(struct job *job, const struct options *options, const char *verb, const char *done);
+/* A fatal error before or after the graph ran: one line, exit status 2. */
+void job_fatal(struct job *job, const char *path, struct tm_fault fault);
+__attribute__((format(printf, 2, 3))) void job_usage(struct job *job, const char *format, ...);
+
+/* Makes the graph from job->plan, walks the names through it, waits for the end. False: failed or
+ * ended by a signal; messages have been printed. */
+bool job_run(struct job *job, enum walk_next (*next)(void *context, bool wait,
+                                                     struct walk_name *name),
+             void *context, bool directories_fail);
+
+/* For the sink: counts a record as dealt with, and reports its fault if it has one. True: it is
+ * whole and good. */
+bool job_take_record(struct job *job, const struct item_view *view,
+                     const struct file_record *file);
+
+/* Prints statistics and the summary, frees everything. The exit status. */
+int job_end(struct job *job);
+
+/* Digests by the names of the options; 0: none was given. */
+uint32_t job_algorithms(const struct options *options);
+
+#endif

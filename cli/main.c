@@ -1,0 +1,90 @@
+/* treemill: where things are, in the order in which a file's bytes flow.
+ *
+ *   cli/main.c            here: the command line to a verb
+ *   cli/options*.c        the one table of options: parser, --help, man page, completions
+ *   cli/verb_*.c          one file a verb
+ *   cli/plan.c            which model and how many workers: wires the graph
+ *   cli/job.c             what is around a graph: progress, signals, counting, exit status
+ *
+ *   stages/walk*.c        names to trees to files, in canonical order
+ *   stages/scan.c         lists directories, takes the status of files
+ *   stages/read.c         fills slabs with bytes
+ *   stages/hash.c         digests of what the slabs hold      (digest.c: the algorithms)
+ *   stages/render.c       lines of a manifest from digests    (manifest_*.c: the formats)
+ *   stages/compare.c      verify: digests against those expected
+ *
+ *   pipeline/graph.h      what an item, a stage, a lane and a graph are
+ *   pipeline/queue.c      the queue between two stages
+ *   pipeline/worker.c     the loop that every worker runs
+ *   pipeline/exec_*.c     workers as threads, as processes, or none
+ *   pipeline/supervisor.c what happens when a process dies
+ *   pipeline/io*.c        the operations that stages ask for
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/job.h"
+#include "cli/verbs.h"
+
+/* Help and such go to standard output like any data: a full disk is an error. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_DONE;
+    fprintf(stderr, "treemill: standard output: write: %s\n", strerror(errno));
+    return EXIT_FATAL;
+}
+
+static int run_verb(const struct options *options)
+{
+    switch (options->verb) {
+    case VERB_HASH:
+        return verb_hash(options);
+    case VERB_VERIFY:
+        return verb_verify(options);
+    case VERB_INFO:
+        return verb_info(options);
+    case VERB_COMPLETION:
+        options_print_completion(stdout, options->operands.items[0]);
+        return printed();
+    case VERB_MAN:
+        options_print_man(stdout);
+        return printed();
+    case VERB_HELP:
+    case VERB_NONE:
+    case VERB_COUNT:
+        break;
+    }
+    options_print_help(stdout, VERB_NONE);
+    return printed();
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    char error[512];
+    setlocale(LC_CTYPE, ""); /* to know whether the terminal shows UTF-8 */
+    int failed = options_parse(argc, argv, getenv, &options, error, sizeof error);
+    if (failed) {
+        fprintf(stderr, "treemill: %s\n", error);
+        return EXIT_FATAL;
+    }
+    int status;
+    if (options.show_version) {
+        options_print_version(stdout);
+        status = printed();
+    } else if (options.show_table) {
+        options_print_table(stdout);
+        status = printed();
+    } else if (options.show_help) {
+        options_print_help(stdout, options.help_verb);
+        status = printed();
+    } else {
+        status = run_verb(&options);
+    }
+    options_release(&options);
+    return status;
+}

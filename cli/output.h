@@ -1,0 +1,35 @@
+/* output: where the data goes: standard output, or a file that appears whole or not at all.
+ *
+ * A file is written under no name (O_TMPFILE), or under a temporary one where the file system
+ * cannot do that, and gets its name when it is complete. Not for concurrent use.
+ */
+#ifndef TREEMILL_CLI_OUTPUT_H
+#define TREEMILL_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct output;
+
+struct output_options {
+    const char *path; /* NULL or "-": standard output; must outlive the output */
+    bool replace;     /* an existing file */
+    bool sync;        /* on disk before output_publish() returns */
+};
+
+/* 0 or -errno; -EEXIST: the file is there and must not be replaced. */
+int output_open(const struct output_options *options, struct output **output);
+/* Buffers; an error is returned once, and by every later call. */
+int output_write(struct output *output, const void *data, size_t bytes);
+/* Lets a reader see what was written so far. */
+int output_flush(struct output *output);
+/* Makes the file appear. 0 or -errno; then nothing has appeared. */
+int output_publish(struct output *output);
+/* Frees; what was not published goes. NULL is allowed. */
+void output_discard(struct output *output);
+/* For messages: the path or "standard output". */
+const char *output_name(const struct output *output);
+/* Name of a temporary file that a forced exit has to remove, or NULL. Constant after opening. */
+const char *output_temporary(const struct output *output);
+
+#endif

@@ -1,0 +1,114 @@
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/progress.h"
+#include "pipeline/graph.h"
+
+/* Signals belong to the process: this one state does, too. */
+static struct {
+    struct signals job;
+    pthread_t thread;
+    bool runs;
+    int cancel_fd;
+    _Atomic int caught; /* the thread writes it before it cancels; others read after the job */
+    /* signals_stop() sets it and sends SIGUSR2 to wake the thread. */
+    _Atomic bool stopping;
+} state = {.cancel_fd = -1};
+
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+#define END_SECONDS 2
+
+static sigset_t watched_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+        sigaddset(&set, watched[i]);
+    return set;
+}
+
+void signals_block(void)
+{
+    sigset_t set = watched_set();
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    state.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int signals_cancel_fd(void)
+{
+    return state.cancel_fd;
+}
+
+int signals_caught(void)
+{
+    return atomic_load(&state.caught);
+}
+
+_Noreturn static void leave_at_once(int number)
+{
+    if (state.job.temporary)
+        unlink(state.job.temporary);
+    _exit(128 + number);
+}
+
+/* The first one: cancel, then see that the job ends. */
+static void end_job(int number, const sigset_t *set)
+{
+    atomic_store(&state.caught, number);
+    eventfd_write(state.cancel_fd, 1);
+    graph_cancel(state.job.graph);
+    struct timespec wait = {.tv_sec = END_SECONDS};
+    for (;;) {
+        int next = sigtimedwait(set, NULL, &wait);
+        if (next == SIGUSR2 && atomic_load(&state.stopping))
+            return;
+        if ((next < 0 && errno == EAGAIN) || next == SIGINT || next == SIGTERM || next == SIGHUP)
+            leave_at_once(number);
+    }
+}
+
+static void *wait_for_signals(void *unused)
+{
+    (void)unused;
+    sigset_t set = watched_set();
+    for (;;) {
+        int number = sigwaitinfo(&set, NULL);
+        if (number == SIGUSR2 && atomic_load(&state.stopping))
+            return NULL;
+        if (number == SIGUSR1)
+            progress_print_status(state.job.progress);
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
+            end_job(number, &set);
+            return NULL;
+        }
+    }
+}
+
+int signals_start(const struct signals *signals)
+{
+    state.job = *signals;
+    atomic_store(&state.stopping, false);
+    int error = pthread_create(&state.thread, NULL, wait_for_signals, NULL);
+    state.runs = error == 0;
+    return -error;
+}
+
+void signals_stop(void)
+{
+    if (!state.runs)
+        return;
+    atomic_store(&state.stopping, true);
+    pthread_kill(state.thread, SIGUSR2);
+    pthread_join(state.thread, NULL);
+    state.runs = false;
+}

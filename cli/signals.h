@@ -1,0 +1,35 @@
+/* signals: one thread waits for them, so that no handler ever runs and no lock is unsafe.
+ *
+ * INT, TERM, HUP: the first cancels the job, which ends in its ordinary way; a second one, or the
+ * job not having ended two seconds later (a worker may hang in a dead file system), removes the
+ * temporary file and ends the process at once. USR1 prints a status line. PIPE is ignored: the
+ * write that failed tells.
+ */
+#ifndef TREEMILL_CLI_SIGNALS_H
+#define TREEMILL_CLI_SIGNALS_H
+
+struct progress;
+struct tm_graph;
+
+struct signals {
+    struct tm_graph *graph;    /* to cancel */
+    struct progress *progress; /* for USR1 */
+    const char *temporary;     /* to unlink when leaving at once, or NULL */
+};
+
+/* Blocks them in the calling thread, and so in all threads and processes made later. Before any
+ * other thread. */
+void signals_block(void);
+
+/* A descriptor that becomes readable when the job is cancelled by a signal; for waits that the
+ * engine does not know of. Valid from signals_block() on. */
+int signals_cancel_fd(void);
+
+/* Starts and ends the waiting thread. `signals` is borrowed in between. 0 or -errno. */
+int signals_start(const struct signals *signals);
+void signals_stop(void);
+
+/* The signal that ended the job, or 0. */
+int signals_caught(void);
+
+#endif

@@ -1,0 +1,194 @@
+/* treemill hash: names ─▶ walk ─▶ read ─▶ hash ─▶ render ─▶ manifest on standard output or in a
+ * file. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/events.h"
+#include "cli/job.h"
+#include "cli/names.h"
+#include "cli/verbs.h"
+#include "stages/digest.h"
+#include "stages/render.h"
+
+struct hash_verb {
+    struct job job;
+    struct hash_job hash;
+    struct render_job render;
+    bool writes_manifest;
+    bool writes_events;
+};
+
+static const enum manifest_format formats[] = {
+    [LIST_FORMAT_GNU] = MANIFEST_GNU,           [LIST_FORMAT_BSD] = MANIFEST_BSD,
+    [LIST_FORMAT_GNU0] = MANIFEST_GNU0,         [LIST_FORMAT_MTREE] = MANIFEST_MTREE,
+    [LIST_FORMAT_HASHDEEP] = MANIFEST_HASHDEEP, [LIST_FORMAT_JSON] = MANIFEST_JSON,
+};
+
+/* The sink. */
+
+static int write_unrendered(struct hash_verb *verb, const struct item_view *view)
+{
+    /* Longest escapes make six bytes of one; a line's digests and numbers fit beside that. */
+    size_t capacity = (size_t)BATCH_META_BYTES * 6 + BATCH_FILES_MAX * 4096;
+    char *buffer = malloc(capacity);
+    if (!buffer)
+        return -ENOMEM;
+    ptrdiff_t bytes = render_batch(&verb->render, view, buffer, capacity);
+    int error = bytes < 0 ? (int)bytes : output_write(verb->job.output, buffer, (size_t)bytes);
+    free(buffer);
+    return error;
+}
+
+static int send_event(struct hash_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct manifest_entry entry;
+    render_entry(&verb->hash, view, index, &entry);
+    struct event_digest digests[DIGEST_COUNT];
+    char hex[DIGEST_COUNT][2 * DIGEST_MAX_BYTES + 1];
+    size_t count = 0;
+    for (int id = 0; id < DIGEST_COUNT; id++) {
+        if (!(entry.algorithms & 1u << id))
+            continue;
+        const uint8_t *digest = entry.digests + digest_offset(entry.algorithms, id);
+        for (size_t i = 0; i < digest_algorithm(id)->bytes; i++)
+            snprintf(hex[count] + 2 * i, 3, "%02x", digest[i]);
+        digests[count] = (struct event_digest){digest_algorithm(id)->name, hex[count]};
+        count++;
+    }
+    struct event_file event = {
+        .path = entry.path,
+        .path_length = entry.path_bytes,
+        .size_bytes = entry.size_bytes,
+        .digests = digests,
+        .digest_count = count,
+    };
+    return events_file(verb->job.events, &event);
+}
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct hash_verb *verb = context;
+    struct batch *batch = batch_of(view);
+    int error = 0;
+    for (unsigned i = 0; i < batch->file_count && !error; i++) {
+        if (job_take_record(&verb->job, view, &batch->file[i]) && verb->writes_events)
+            error = send_event(verb, view, i);
+    }
+    if (batch_is_chunk(view) && view->item->last)
+        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
+    if (error || !verb->writes_manifest || fault_is_set(view->item->fault))
+        return error;
+    if (batch->rendered_bytes == BATCH_NOT_RENDERED)
+        error = write_unrendered(verb, view);
+    else
+        error = output_write(verb->job.output, view->input + BATCH_META_BYTES,
+                             batch->rendered_bytes);
+    /* A reader of a slow job sees lines as they come. */
+    if (!error && !atomic_load_explicit(&verb->job.totals.final, memory_order_relaxed) &&
+        verb->job.options->files_from.count)
+        error = output_flush(verb->job.output);
+    return error;
+}
+
+/* Before and after. */
+
+static bool write_edge(struct hash_verb *verb,
+                       ptrdiff_t (*edge)(enum manifest_format format, uint32_t algorithms,
+                                         char *buffer, size_t capacity))
+{
+    char text[1024];
+    ptrdiff_t bytes = edge(verb->render.format, verb->hash.algorithms, text, sizeof text);
+    int error = bytes < 0 ? (int)bytes : output_write(verb->job.output, text, (size_t)bytes);
+    if (error)
+        job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
+    return !error;
+}
+
+static bool prepare(struct hash_verb *verb, const struct options *options)
+{
+    char error_text[256] = "";
+    uint32_t algorithms = job_algorithms(options);
+    verb->hash = (struct hash_job){
+        .algorithms = algorithms ? algorithms : 1u << DIGEST_SHA256,
+        .on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
+                     : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
+                                                         : ON_CHANGE_RETRY,
+        .retries = options->on_change_retries,
+    };
+    verb->render = (struct render_job){.hash = &verb->hash, .format = formats[options->format]};
+    verb->writes_events = options->json;
+    verb->writes_manifest = !options->json || options->output;
+    verb->render.nothing = !verb->writes_manifest;
+    if (!manifest_supports(verb->render.format, verb->hash.algorithms, error_text,
+                           sizeof error_text)) {
+        job_usage(&verb->job, "%s", error_text);
+        return false;
+    }
+    struct plan_request request = {
+        .options = options,
+        .hash = &verb->hash,
+        .write_stage = &render_stage,
+        .write_job = &verb->render,
+        .sink = take_batch,
+        .sink_context = verb,
+        .first_path = options->operands.count ? options->operands.items[0] : NULL,
+    };
+    if (plan_make(&request, &verb->job.plan, error_text, sizeof error_text)) {
+        job_usage(&verb->job, "%s", error_text);
+        return false;
+    }
+    verb->render.block_bytes = verb->job.plan.block_bytes;
+    return true;
+}
+
+static bool open_output(struct hash_verb *verb)
+{
+    const struct options *options = verb->job.options;
+    struct output_options output = {
+        .path = options->output,
+        .replace = options->force,
+        .sync = options->fsync != FSYNC_NONE,
+    };
+    int error = output_open(&output, &verb->job.output);
+    if (error == -EEXIST)
+        report_error_text(verb->job.report, options->output, "create",
+                          "exists already; --force replaces it");
+    else if (error)
+        report_error(verb->job.report, options->output, fault_system(TM_OP_CREATE, error), NULL);
+    verb->job.failed |= error != 0;
+    return !error;
+}
+
+static void run(struct hash_verb *verb, struct names *names)
+{
+    if (verb->writes_manifest && !write_edge(verb, manifest_header))
+        return;
+    if (!job_run(&verb->job, names_next, names, false))
+        return;
+    if (!verb->writes_manifest)
+        return;
+    if (!write_edge(verb, manifest_trailer))
+        return;
+    int error = output_publish(verb->job.output);
+    if (error)
+        job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
+}
+
+int verb_hash(const struct options *options)
+{
+    static struct hash_verb verb; /* large; one job a process */
+    struct names *names = NULL;
+    const char *failed_path = NULL;
+    if (!job_begin(&verb.job, options, "hash", "hashed") || !prepare(&verb, options))
+        return job_end(&verb.job);
+    int error =
+        names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
+    if (error)
+        job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
+    else if (!verb.writes_manifest || open_output(&verb))
+        run(&verb, names);
+    names_destroy(names);
+    return job_end(&verb.job);
+}

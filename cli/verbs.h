@@ -1,0 +1,11 @@
+/* One function a verb; each returns the exit status. */
+#ifndef TREEMILL_CLI_VERBS_H
+#define TREEMILL_CLI_VERBS_H
+
+#include "cli/options.h"
+
+int verb_hash(const struct options *options);
+int verb_verify(const struct options *options);
+int verb_info(const struct options *options);
+
+#endif
