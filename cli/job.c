@@ -322,8 +322,10 @@ bool job_take_record(struct job *job, const struct item_view *view,
     }
     if (is_note)
         return false;
-    if (file->flags & FILE_CHANGED)
+    if (file->flags & FILE_CHANGED) {
+        job->changed++;
         report_warning(job->report, path, "changed while being read");
+    }
     job->files_good++;
     job->bytes_good += file->stat.size_bytes;
     return true;
@@ -367,11 +369,11 @@ static int exit_status(const struct job *job)
         return 128 + signals_caught();
     if (job->failed)
         return EXIT_FATAL;
-    if (job->differing || job->missing ||
+    if (job->differing || job->missing || job->malformed ||
         (job->extra && job->options->extra == EXTRA_FAIL))
         return EXIT_DIFFERS;
     if (report_error_count(job->report) || report_skipped_count(job->report) ||
-        report_warning_count(job->report))
+        job->changed)
         return EXIT_PARTLY;
     return EXIT_DONE;
 }

@@ -44,7 +44,9 @@ struct job {
     _Atomic uint64_t bytes_done;
     /* The sink's thread; read when the graph has ended. */
     uint64_t files_good, bytes_good;
+    uint64_t changed; /* hashed all the same, --on-change=warn */
     uint64_t differing, missing, extra;
+    uint64_t malformed; /* lines of manifests that count as differences */
     bool failed; /* fatal: exit 2 */
     uint64_t started_ns;
 };

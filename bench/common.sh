@@ -1,0 +1,68 @@
+# Shared by the scripts of this directory: sourced, not run.
+# shellcheck shell=bash
+
+bench_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bench_name=$(basename "$0")
+
+# Messages go to standard error, results to standard output.
+note() { printf '%s: %s\n' "$bench_name" "$*" >&2; }
+die() {
+    note "$*"
+    exit 2
+}
+
+# bench_program NAME: prints the path of bench_NAME. Taken from BENCH_BIN, or from a build
+# directory below the source tree, if it is newer than its source; else compiled now.
+bench_program() {
+    local name=$1 candidate directory
+    for candidate in ${BENCH_BIN:+"$BENCH_BIN/bench_$name"} \
+        "$bench_source"/build*/bench/"bench_$name" "$bench_source"/build/*/bench/"bench_$name"; do
+        if [[ -x $candidate && ! $bench_source/bench/$name.c -nt $candidate ]]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    directory=${XDG_CACHE_HOME:-$HOME/.cache}/treemill-bench
+    candidate=$directory/bench_$name
+    mkdir -p "$directory"
+    if [[ ! -x $candidate || $bench_source/bench/$name.c -nt $candidate ||
+        $bench_source/bench/filelist.h -nt $candidate ]]; then
+        "${CC:-cc}" -std=gnu17 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I "$bench_source" \
+            -o "$candidate.$$" "$bench_source/bench/$name.c" -lcrypto -pthread >&2 ||
+            die "cannot compile bench/$name.c (Debian packages: gcc libc6-dev libssl-dev libxxhash-dev)"
+        mv -f "$candidate.$$" "$candidate"
+    fi
+    printf '%s\n' "$candidate"
+}
+
+# Prints the path of the treemill to measure: TREEMILL, a release build, any build, PATH.
+# Prints nothing when there is none.
+find_treemill() {
+    local candidate
+    if [[ -n ${TREEMILL:-} ]]; then
+        [[ -x $TREEMILL ]] || die "TREEMILL=$TREEMILL is not a program"
+        realpath "$TREEMILL"
+        return
+    fi
+    for candidate in "$bench_source"/build/release/treemill "$bench_source"/build-release/treemill \
+        "$bench_source"/build/treemill "$bench_source"/build*/treemill \
+        "$bench_source"/build/*/treemill; do
+        if [[ -x $candidate ]]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    command -v treemill || true
+}
+
+# Lines that say on what the figures were taken.
+describe_machine() {
+    local cpu
+    cpu=$(awk -F': *' '/^model name/ { print $2; exit }' /proc/cpuinfo)
+    printf 'cpus\t%s\n' "$(nproc)"
+    printf 'cpu\t%s\n' "${cpu:-unknown}"
+    printf 'kernel\t%s\n' "$(uname -sr)"
+    printf 'memory_kib\t%s\n' "$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)"
+    printf 'file_system\t%s\n' "$(stat -f -c %T "$1")"
+    printf 'load\t%s\n' "$(cut -d' ' -f1-3 /proc/loadavg)"
+}

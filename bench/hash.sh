@@ -1,0 +1,188 @@
+#!/bin/bash
+# Measures `treemill hash` beside other programs and the physical limit. See bench/README.md.
+set -euo pipefail
+# shellcheck source=bench/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+usage() {
+    cat <<END
+usage: bench/hash.sh [OPTION]... [DIR]
+
+DIR: where the trees are made (see bench/trees.sh).
+  --rounds=N       timed rounds a table (5)
+  --seconds=S      begin no further round of a table that would end after S seconds (600)
+  --trees=A,B,...  of source, small, large (all)
+  --caches=A,B     of warm, cold (both)
+  --peers=A,B,...  only these peers; the limit and treemill always take part
+  --peers-only     without treemill
+  --output=DIR     keep the tables there as TREE-CACHE.tsv, beside machine.tsv
+  --quick          for checks of the benchmark itself: little trees, one round, warm; the outputs
+                   are compared, the times are not judged
+The program measured is \$TREEMILL, else one found in build/, else in PATH.
+END
+}
+
+directory=
+rounds=5
+seconds=600
+trees=source,small,large
+caches=warm,cold
+peers=
+output=
+quick=0
+peers_only=0
+for argument; do
+    case $argument in
+    --rounds=*) rounds=${argument#*=} ;;
+    --seconds=*) seconds=${argument#*=} ;;
+    --trees=*) trees=${argument#*=} ;;
+    --caches=*) caches=${argument#*=} ;;
+    --peers=*) peers=,${argument#*=}, ;;
+    --peers-only) peers_only=1 ;;
+    --output=*) output=${argument#*=} ;;
+    --quick) quick=1 rounds=1 caches=warm ;;
+    --help) usage && exit 0 ;;
+    -*) usage >&2 && exit 2 ;;
+    *) directory=$argument ;;
+    esac
+done
+[[ $rounds =~ ^[1-9][0-9]*$ && $seconds =~ ^[0-9]+$ ]] ||
+    die "--rounds and --seconds take numbers"
+
+treemill=
+if ((!peers_only)); then
+    treemill=$(find_treemill)
+    [[ -n $treemill ]] || die "no treemill found: set TREEMILL or give --peers-only"
+fi
+paired=$(bench_program paired)
+limit=$(bench_program limit)
+cpus=$(nproc)
+
+if [[ -z $directory ]]; then
+    directory=${TMPDIR:-/tmp}/treemill-bench
+    ((quick)) && directory+=-quick
+fi
+tree_options=(--only="$trees")
+((quick)) && tree_options+=(--quick)
+made=$("$bench_source/bench/trees.sh" "${tree_options[@]}" "$directory")
+printf '%s\n' "$made"
+directory=$(cd "$directory" && pwd)
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+describe_machine "$directory" | tee "$scratch/machine.tsv"
+if [[ -n $output ]]; then
+    mkdir -p "$output"
+    { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/machine.tsv"
+fi
+
+# How each cold run begins. Without the right to empty all caches only file data is dropped.
+cold_command="sync; echo 3 >/proc/sys/vm/drop_caches"
+cold_means="all caches emptied before each run"
+if [[ ,$caches, == *,cold,* ]] && ! (echo 1 >/proc/sys/vm/drop_caches) 2>/dev/null; then
+    cold_command="sync; $(bench_program trees) evict"
+    cold_means="only file data dropped before each run (emptying all caches is not permitted here)"
+fi
+
+# add NAME PROGRAM PACKAGE COMMAND: a peer takes part if its program is here.
+add() {
+    local name=$1 program=$2 package=$3 command=$4
+    [[ -z $peers || $peers == *,$name,* ]] || return 0
+    if command -v "$program" >/dev/null; then
+        entries+=("$name=cd '$tree_path' && $command")
+    else
+        note "$name skipped: no $program (Debian package $package)"
+    fi
+}
+
+# Each peer at the settings found best on two CPUs: many files a process where they are many, one
+# file a process where they are few and large. rhash gets its list of files for nothing.
+add_peers() {
+    local batch=4096 b3sum_mode='--num-threads=1' find="find . -type f -print0"
+    local parallel
+    if [[ $tree == large ]]; then
+        batch=1
+        b3sum_mode=
+    fi
+    parallel="xargs -0 -P$cpus -n$batch"
+    add sha256sum-n64 sha256sum coreutils "$find | xargs -0 -P$cpus -n64 sha256sum"
+    add sha256sum-best sha256sum coreutils "$find | $parallel sha256sum"
+    add openssl openssl openssl "$find | $parallel openssl dgst -r -sha256"
+    if [[ $tree == large ]]; then
+        add rhash rhash rhash "xargs -0 -a '$scratch/list' -P$cpus -n1 rhash --sha256"
+        add b3sum b3sum b3sum "$find | xargs -0 b3sum"
+    else
+        add rhash rhash rhash "xargs -0 -a '$scratch/list' -P$cpus -n2048 rhash --sha256"
+        add b3sum b3sum b3sum "$find | $parallel b3sum $b3sum_mode"
+    fi
+    add xxhsum xxhsum xxhash "$find | $parallel xxhsum -q -H2"
+    add hashdeep hashdeep hashdeep "hashdeep -c sha256 -l -r -j$cpus ."
+    add rclone rclone rclone "rclone hashsum sha256 --config= --checkers=$cpus ."
+}
+
+# A list of digests in one order, and './' before the names taken away.
+normalize() { sed -E 's|^(\\?[0-9a-f]+ [ *])\./|\1|' | LC_ALL=C sort; }
+
+# The programs must do the same work: treemill's list is sha256sum's list, xxhsum's too.
+verify_outputs() {
+    (cd "$tree_path" && "$treemill" hash .) | normalize >"$scratch/treemill"
+    (cd "$tree_path" && find . -type f -print0 | xargs -0 -n4096 sha256sum) |
+        normalize >"$scratch/sha256sum"
+    cmp "$scratch/treemill" "$scratch/sha256sum" >&2 ||
+        die "$tree: treemill hash and sha256sum differ"
+    if command -v xxhsum >/dev/null; then
+        (cd "$tree_path" && "$treemill" hash -a xxh128 .) | normalize >"$scratch/treemill"
+        (cd "$tree_path" && find . -type f -print0 | xargs -0 -n4096 xxhsum -q -H2) |
+            normalize >"$scratch/xxhsum"
+        cmp "$scratch/treemill" "$scratch/xxhsum" >&2 ||
+            die "$tree: treemill hash -a xxh128 and xxhsum differ"
+    fi
+    printf '%s\toutputs\tagree with sha256sum on %s files\n' "$tree" \
+        "$(wc -l <"$scratch/sha256sum")"
+}
+
+status=0
+IFS=, read -ra tree_names <<<"$trees"
+IFS=, read -ra cache_names <<<"$caches"
+for tree in "${tree_names[@]}"; do
+    tree_path=$directory/$tree
+    (cd "$tree_path" && find . -type f -print0 | LC_ALL=C sort -z) >"$scratch/list"
+    [[ -z $treemill ]] || verify_outputs
+
+    # The best reading loop of this tree on this machine; the rounds then measure that one.
+    "$limit" -T "$cpus" -a none -r $((quick ? 1 : 3)) "$tree_path" >"$scratch/variants"
+    variant=$(sed -n 's/^variant=//p' "$scratch/variants")
+
+    for cache in "${cache_names[@]}"; do
+        entries=()
+        bases=(-b limit.sum_s)
+        if [[ -n $treemill ]]; then
+            bases+=(-b treemill)
+            entries+=("treemill=cd '$tree_path' && '$treemill' hash ."
+                "treemill-xxh128=cd '$tree_path' && '$treemill' hash -a xxh128 .")
+        fi
+        entries+=("limit:read_s,hash_s,sum_s='$limit' -T $cpus -r 1 -V $variant '$tree_path'")
+        add_peers
+        options=(-r "$rounds" -s "$seconds" "${bases[@]}")
+        if [[ $cache == cold ]]; then
+            command=$cold_command
+            [[ $command != *evict ]] || command+=" '$tree_path'"
+            options+=(-w 0 -p "$command")
+            printf '\n%s, cold: %s\n' "$tree" "$cold_means"
+        else
+            options+=(-w 1 -m)
+            printf '\n%s, warm: limit read by %s\n' "$tree" "$variant"
+        fi
+        # A peer that fails has its row say so; treemill failing is this benchmark's failure.
+        "$paired" "${options[@]}" "${entries[@]}" >"$scratch/table" || true
+        [[ -s $scratch/table ]] || die "$tree, $cache: no results"
+        column -t -s $'\t' "$scratch/table" 2>/dev/null || cat "$scratch/table"
+        if [[ -n $treemill ]] && grep -Eq '^treemill[^[:space:]]*'$'\t''[^0-9]' "$scratch/table"; then
+            note "$tree, $cache: treemill failed"
+            status=1
+        fi
+        [[ -z $output ]] || cp "$scratch/table" "$output/$tree-$cache.tsv"
+    done
+done
+exit "$status"

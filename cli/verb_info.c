@@ -1,0 +1,181 @@
+/* treemill info: models, CPUs, limits, algorithms, what is available here and why not. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/cpus.h"
+#include "cli/job.h"
+#include "cli/json.h"
+#include "cli/verbs.h"
+#include "pipeline/arena.h"
+#include "stages/digest.h"
+#include "stages/manifest.h"
+
+struct line {
+    const char *group;
+    const char *name;
+    bool available;
+    char text[160];
+};
+
+#define LINES_MAX 64
+
+struct info {
+    struct line lines[LINES_MAX];
+    unsigned count;
+};
+
+__attribute__((format(printf, 5, 6))) static void add(struct info *info, const char *group,
+                                                      const char *name, bool available,
+                                                      const char *format, ...)
+{
+    if (info->count == LINES_MAX)
+        return;
+    struct line *line = &info->lines[info->count++];
+    *line = (struct line){.group = group, .name = name, .available = available};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line->text, sizeof line->text, format, arguments);
+    va_end(arguments);
+}
+
+static void add_machine(struct info *info)
+{
+    struct utsname system;
+    struct cpu_limits cpus = cpus_detect();
+    if (uname(&system) == 0)
+        add(info, "machine", "kernel", true, "%s %s %s", system.sysname, system.release,
+            system.machine);
+    add(info, "machine", "cpus", true, "%u usable: %u online, %u in the affinity mask", cpus.usable,
+        cpus.online, cpus.affinity);
+    if (cpus.quota > 0)
+        add(info, "machine", "cpu quota", true, "%.2f CPUs by the cgroup", cpus.quota);
+    add(info, "machine", "memory", true, "%.1f GB",
+        (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 1e9);
+}
+
+static void add_limit(struct info *info, const char *name, __rlimit_resource_t resource)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0)
+        return;
+    if (limit.rlim_max == RLIM_INFINITY)
+        add(info, "limits", name, true, "unlimited");
+    else
+        add(info, "limits", name, true, "%llu, at most %llu",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+}
+
+/* Every model is tried for what it stands on, not guessed from a version. */
+static void add_models(struct info *info)
+{
+    struct tm_arena arena;
+    int error = arena_create(&arena, 4096);
+    arena_destroy(&arena);
+    add(info, "models", "inline", true, "in the worker of the stage before");
+    add(info, "models", "threads", true, "default");
+    if (error)
+        add(info, "models", "processes", false, "no shared memory: %s", strerror(-error));
+    else
+        add(info, "models", "processes", true, "forked workers on shared memory");
+    const char *const *models = stage_model_names();
+    bool accepted[2] = {false, false};
+    for (; *models; models++) {
+        accepted[0] |= strcmp(*models, "uring") == 0;
+        accepted[1] |= strcmp(*models, "epoll") == 0;
+    }
+    if (!accepted[0])
+        add(info, "models", "uring", false, "not in this version");
+    if (!accepted[1])
+        add(info, "models", "epoll", false, "not in this version");
+}
+
+static void add_algorithms(struct info *info)
+{
+    for (int id = 0; id < DIGEST_COUNT; id++) {
+        char why[120];
+        const char *name = digest_algorithm(id)->name;
+        if (digest_available(id, why, sizeof why))
+            add(info, "algorithms", name, true, "%zu bits, %s",
+                digest_algorithm(id)->bytes * 8, digest_engine_name(id));
+        else
+            add(info, "algorithms", name, false, "%s", why);
+    }
+}
+
+static void add_formats(struct info *info)
+{
+    for (int format = 0; format < MANIFEST_FORMAT_COUNT; format++) {
+        char why[160];
+        unsigned count = 0;
+        for (int id = 0; id < DIGEST_COUNT; id++)
+            count += manifest_supports(format, 1u << id, why, sizeof why);
+        add(info, "manifests", manifest_format_name(format), true, "%u of %d algorithms", count,
+            DIGEST_COUNT);
+    }
+}
+
+static int print_json(const struct info *info)
+{
+    struct json_writer json = {0};
+    json_begin_object(&json, NULL);
+    json_string(&json, "version", TREEMILL_VERSION);
+    const char *group = NULL;
+    for (unsigned i = 0; i < info->count; i++) {
+        const struct line *line = &info->lines[i];
+        if (!group || strcmp(group, line->group) != 0) {
+            if (group)
+                json_end_object(&json);
+            json_begin_object(&json, line->group);
+            group = line->group;
+        }
+        json_begin_object(&json, line->name);
+        json_bool(&json, "available", line->available);
+        json_string(&json, "text", line->text);
+        json_end_object(&json);
+    }
+    if (group)
+        json_end_object(&json);
+    json_end_object(&json);
+    json_end_line(&json);
+    if (json_ok(&json))
+        fwrite(json.text, 1, json.length, stdout);
+    json_free(&json);
+    return 0;
+}
+
+static void print_text(const struct info *info)
+{
+    const char *group = NULL;
+    printf("treemill %s\n", TREEMILL_VERSION);
+    for (unsigned i = 0; i < info->count; i++) {
+        const struct line *line = &info->lines[i];
+        if (!group || strcmp(group, line->group) != 0)
+            printf("\n%s\n", group = line->group);
+        printf("  %-12s %s%s\n", line->name, line->available ? "" : "not available: ", line->text);
+    }
+}
+
+int verb_info(const struct options *options)
+{
+    static struct info info;
+    add_machine(&info);
+    add_limit(&info, "open files", RLIMIT_NOFILE);
+    add_limit(&info, "locked memory", RLIMIT_MEMLOCK);
+    add_limit(&info, "processes", RLIMIT_NPROC);
+    add_models(&info);
+    add_algorithms(&info);
+    add_formats(&info);
+    if (options->json)
+        print_json(&info);
+    else
+        print_text(&info);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_DONE;
+    fprintf(stderr, "treemill: standard output: write: %s\n", strerror(errno));
+    return EXIT_FATAL;
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are named as arguments and missing; nothing when none is.
+# Sourced lists: BUILD_PACKAGES for building, TEST_PACKAGES for the tests beside that.
+set -euo pipefail
+
+BUILD_PACKAGES="gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev"
+TEST_PACKAGES="check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
+    mandoc man-db zsh fish tmux strace shellcheck"
+
+is_installed() {
+    dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+install_missing() {
+    local missing=() package as_root=()
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    command -v apt-get >/dev/null || {
+        echo "setup: needs these packages, and there is no apt-get: ${missing[*]}" >&2
+        return 1
+    }
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    echo "setup: installing ${missing[*]}" >&2
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq \
+        --no-install-recommends "${missing[@]}" >/dev/null
+}
