@@ -25,8 +25,8 @@ bench_program() {
     directory=${XDG_CACHE_HOME:-$HOME/.cache}/treemill-bench
     candidate=$directory/bench_$name
     mkdir -p "$directory"
-    if [[ ! -x $candidate || $bench_source/bench/$name.c -nt $candidate ||
-        $bench_source/bench/filelist.h -nt $candidate ]]; then
+    if [[ ! -x $candidate || -n $(find "$bench_source"/bench/*.h "$bench_source/bench/$name.c" \
+        -newer "$candidate") ]]; then
         "${CC:-cc}" -std=gnu17 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I "$bench_source" \
             -o "$candidate.$$" "$bench_source/bench/$name.c" -lcrypto -pthread >&2 ||
             die "cannot compile bench/$name.c (Debian packages: gcc libc6-dev libssl-dev libxxhash-dev)"

@@ -55,9 +55,9 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-    {"dir:64K", true, 64 << 10},    {"dir:128K", true, 128 << 10}, {"dir:256K", true, 256 << 10},
-    {"dir:1M", true, 1 << 20},      {"path:128K", false, 128 << 10},
-    {"path:256K", false, 256 << 10}, {"path:1M", false, 1 << 20},
+    {"dir:64K", true, 64 << 10}, {"dir:128K", true, 128 << 10},   {"dir:256K", true, 256 << 10},
+    {"dir:1M", true, 1 << 20},   {"path:128K", false, 128 << 10}, {"path:256K", false, 256 << 10},
+    {"path:1M", false, 1 << 20},
 };
 enum { VARIANT_COUNT = sizeof(variants) / sizeof(variants[0]) };
 
@@ -135,8 +135,8 @@ static void make_units(struct work *work)
             }
             continue;
         }
-        bool joins = unit.count != 0 && unit.count < BATCH_FILES &&
-                     unit.first + unit.count == i && length == unit.directory_length &&
+        bool joins = unit.count != 0 && unit.count < BATCH_FILES && unit.first + unit.count == i &&
+                     length == unit.directory_length &&
                      memcmp(entries[i].path, entries[unit.first].path, length) == 0;
 
         if (!joins) {
@@ -245,9 +245,8 @@ static void *read_thread(void *argument)
 
             if (fd < 0)
                 die(path, errno);
-            total += unit->length_bytes != 0
-                         ? read_range(fd, buffer, variant->buffer_bytes, unit)
-                         : read_whole(fd, buffer, variant->buffer_bytes);
+            total += unit->length_bytes != 0 ? read_range(fd, buffer, variant->buffer_bytes, unit)
+                                             : read_whole(fd, buffer, variant->buffer_bytes);
             close(fd);
         }
         if (directory != AT_FDCWD)
@@ -312,9 +311,8 @@ static void *hash_thread(void *argument)
             count = work->list.entries[number].size_bytes > (1 << 20) ? 1 : BATCH_FILES;
             if (count > work->list.count - first)
                 count = work->list.count - first;
-        } while (!atomic_compare_exchange_weak_explicit(&work->next, &first, first + count,
-                                                        memory_order_relaxed,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+            &work->next, &first, first + count, memory_order_relaxed, memory_order_relaxed));
         for (size_t i = first; i < first + count; i++) {
             uint64_t size_bytes = work->list.entries[work->by_size[i]].size_bytes;
 

@@ -28,8 +28,8 @@
  * that fails is reported on standard error, gets no further rounds and the row says so; the exit
  * status is then 1.
  */
-#include <ctype.h>
-#include <dirent.h>
+#include "bench/process_memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,7 +50,6 @@ enum {
     MAX_ROWS = 64,
     MAX_BASES = 4,
     MAX_ROUNDS = 1000,
-    MAX_PROCESSES = 4096,
     OUTPUT_BYTES = 16384, /* of a command that measures by itself */
     SAMPLE_NS = 5000000,
 };
@@ -67,9 +66,9 @@ struct command {
     size_t row_count;
     double user_s[MAX_ROUNDS];
     double system_s[MAX_ROUNDS];
-    long peak_kib;        /* of the largest process */
-    long together_kib;    /* of all processes, as sampled; 0 = not known */
-    const char *failure;  /* NULL: none so far */
+    long peak_kib;       /* of the largest process */
+    long together_kib;   /* of all processes, as sampled; 0 = not known */
+    const char *failure; /* NULL: none so far */
 };
 
 static struct command commands[MAX_COMMANDS];
@@ -110,87 +109,6 @@ static void on_end(int number)
         kill(-(pid_t)running_group, SIGKILL);
     signal(number, SIG_DFL);
     raise(number);
-}
-
-struct process {
-    pid_t pid;
-    pid_t parent;
-    bool ours;
-};
-
-static pid_t parent_of(const char *pid)
-{
-    char path[64];
-    char text[512];
-    int parent = 0;
-
-    snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL)
-        return 0;
-    size_t length = fread(text, 1, sizeof(text) - 1, file);
-
-    fclose(file);
-    text[length] = '\0';
-    char *end = strrchr(text, ')'); /* the name before it may hold anything */
-
-    if (end == NULL || sscanf(end + 1, " %*c %d", &parent) != 1)
-        return 0;
-    return parent;
-}
-
-static long proportional_kib(pid_t pid)
-{
-    char path[64];
-    char line[256];
-    long kib = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL)
-        return 0;
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "Pss: %ld", &kib) == 1)
-            break;
-    }
-    fclose(file);
-    return kib;
-}
-
-/* The memory of ROOT and everything below it now, in KiB. */
-static long sample_together(pid_t root)
-{
-    static struct process processes[MAX_PROCESSES];
-    size_t count = 0;
-    long kib = 0;
-    DIR *directory = opendir("/proc");
-
-    if (directory == NULL)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL && count < MAX_PROCESSES;) {
-        if (!isdigit((unsigned char)entry->d_name[0]))
-            continue;
-        pid_t pid = (pid_t)atoi(entry->d_name);
-
-        processes[count++] = (struct process){pid, parent_of(entry->d_name), pid == root};
-    }
-    closedir(directory);
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 0; i < count; i++) {
-            for (size_t j = 0; j < count && !processes[i].ours; j++) {
-                if (processes[j].ours && processes[j].pid == processes[i].parent)
-                    processes[i].ours = changed = true;
-            }
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (processes[i].ours)
-            kib += proportional_kib(processes[i].pid);
-    }
-    return kib;
 }
 
 struct outcome {
@@ -261,7 +179,7 @@ static void run(const char *text, bool capture, bool sample, unsigned kill_s, st
         if (got < 0 && errno != EINTR)
             die("wait4", errno);
         if (got == 0) {
-            long kib = sample_together(pid);
+            long kib = process_tree_kib(pid);
 
             peak_kib = kib > peak_kib ? kib : peak_kib;
             nanosleep(&(struct timespec){.tv_nsec = SAMPLE_NS}, NULL);
@@ -360,8 +278,8 @@ static struct summary summarize(const double *values, size_t count)
     memcpy(sorted, values, count * sizeof(*values));
     qsort(sorted, count, sizeof(*sorted), compare_double);
     return (struct summary){
-        .median = count % 2 != 0 ? sorted[count / 2]
-                                 : (sorted[count / 2 - 1] + sorted[count / 2]) / 2,
+        .median =
+            count % 2 != 0 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2,
         .min = sorted[0],
         .max = sorted[count - 1],
     };
@@ -449,10 +367,10 @@ static struct row *add_row(const char *name, size_t name_length, const char *key
     if (row_count == MAX_ROWS || name_length == 0)
         die("names", EINVAL);
     struct row *row = &rows[row_count++];
-    int printed = key_length != 0 ? snprintf(row->name, sizeof(row->name), "%.*s.%.*s",
-                                             (int)name_length, name, (int)key_length, key)
-                                  : snprintf(row->name, sizeof(row->name), "%.*s",
-                                             (int)name_length, name);
+    int printed = key_length != 0
+                      ? snprintf(row->name, sizeof(row->name), "%.*s.%.*s", (int)name_length, name,
+                                 (int)key_length, key)
+                      : snprintf(row->name, sizeof(row->name), "%.*s", (int)name_length, name);
 
     if (printed < 0 || (size_t)printed >= sizeof(row->name) || key_length >= sizeof(row->key))
         die(name, ENAMETOOLONG);

@@ -281,8 +281,8 @@ static void make_small(const char *directory, char **arguments)
     if (pool == NULL)
         die("pool of material", ENOMEM);
     for (size_t i = 0; i < material.count && job.pool_bytes < POOL_BYTES; i++) {
-        ssize_t length = read_file(material.entries[i].path, pool + job.pool_bytes,
-                                   POOL_BYTES - job.pool_bytes);
+        ssize_t length =
+            read_file(material.entries[i].path, pool + job.pool_bytes, POOL_BYTES - job.pool_bytes);
 
         if (length > 0)
             job.pool_bytes += (size_t)length;

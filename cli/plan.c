@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -67,23 +68,35 @@ static const char *given_by(const struct stage_spec *spec)
     }
 }
 
+/* The kernel says "rotational" of most virtual disks too, because nobody told it better. */
+static bool is_virtual_device(const char *place)
+{
+    char *target = realpath(place, NULL);
+    bool is_virtual = !target || strstr(target, "/virtual/") || strstr(target, "virtio") ||
+                      strstr(target, "vmbus") || strstr(target, "xen");
+    free(target);
+    return is_virtual;
+}
+
 /* A seek of a rotational disk costs more than any second reader gains. */
 static bool is_rotational(const char *path)
 {
     struct stat status;
-    char name[96];
+    char place[64], name[96];
     if (!path || stat(path, &status) < 0)
         return false;
-    static const char *const places[] = {"/sys/dev/block/%u:%u/queue/rotational",
-                                         "/sys/dev/block/%u:%u/../queue/rotational"};
+    snprintf(place, sizeof place, "/sys/dev/block/%u:%u", major(status.st_dev),
+             minor(status.st_dev));
+    /* Of a partition, the disk above it tells. */
+    static const char *const places[] = {"queue/rotational", "../queue/rotational"};
     for (int i = 0; i < 2; i++) {
-        snprintf(name, sizeof name, places[i], major(status.st_dev), minor(status.st_dev));
+        snprintf(name, sizeof name, "%s/%s", place, places[i]);
         FILE *file = fopen(name, "re");
         if (!file)
             continue;
         int first = fgetc(file);
         fclose(file);
-        return first == '1';
+        return first == '1' && !is_virtual_device(place);
     }
     return false;
 }

@@ -75,7 +75,10 @@ static inline void put_text(struct cursor *out, const char *text)
 
 #define HEX_ROW(h)                                                                                 \
     {h, '0'}, {h, '1'}, {h, '2'}, {h, '3'}, {h, '4'}, {h, '5'}, {h, '6'}, {h, '7'}, {h, '8'},      \
-        {h, '9'}, {h, 'a'}, {h, 'b'}, {h, 'c'}, {h, 'd'}, {h, 'e'}, {h, 'f'}
+        {h, '9'}, {h, 'a'}, {h, 'b'}, {h, 'c'}, {h, 'd'}, {h, 'e'},                                \
+    {                                                                                              \
+        h, 'f'                                                                                     \
+    }
 
 static const char hex_pairs[256][2] = {
     HEX_ROW('0'), HEX_ROW('1'), HEX_ROW('2'), HEX_ROW('3'), HEX_ROW('4'), HEX_ROW('5'),
@@ -95,7 +98,7 @@ static void put_hex(struct cursor *out, const uint8_t *bytes, size_t count)
 }
 
 /* At least `width` digits, with leading zeros. */
-static void put_number(struct cursor *out, uint64_t value, unsigned base, int width)
+static inline void put_number(struct cursor *out, uint64_t value, unsigned base, int width)
 {
     char digits[24]; /* 2^64 has 22 octal digits */
     char *first = digits + sizeof digits;
@@ -418,7 +421,8 @@ ptrdiff_t manifest_render(enum manifest_format format, const struct manifest_ent
 {
     struct cursor out = {buffer, buffer + capacity, false};
 
-    if ((unsigned)format >= MANIFEST_FORMAT_COUNT || entry->algorithms & ~formats[format].algorithms)
+    if ((unsigned)format >= MANIFEST_FORMAT_COUNT ||
+        entry->algorithms & ~formats[format].algorithms)
         return -EINVAL;
     switch (format) {
     case MANIFEST_MTREE:
@@ -446,7 +450,7 @@ ptrdiff_t manifest_header(enum manifest_format format, uint32_t algorithms, char
         put_text(&out, "#mtree\n");
     } else if (format == MANIFEST_HASHDEEP) {
         put_text(&out, "%%%% HASHDEEP-1.0\n%%%% size");
-        for (uint32_t left = algorithms; left; left &= left - 1) {
+        for (uint32_t left = algorithms & formats[format].algorithms; left; left &= left - 1) {
             put_byte(&out, ',');
             put_text(&out, digest_algorithm((enum digest_id)__builtin_ctz(left))->name);
         }
