@@ -11,13 +11,14 @@ die() {
     exit 2
 }
 
-# bench_program NAME: prints the path of bench_NAME. Taken from BENCH_BIN, or from a build
-# directory below the source tree, if it is newer than its source; else compiled now.
+# bench_program NAME: prints the path of bench_NAME. Taken from BENCH_BIN or the release build if
+# it is newer than its sources, else compiled. Other builds may hold sanitizers and are not looked at.
 bench_program() {
     local name=$1 candidate directory
+    local sources=("$bench_source"/bench/*.h "$bench_source/bench/$name.c")
     for candidate in ${BENCH_BIN:+"$BENCH_BIN/bench_$name"} \
-        "$bench_source"/build*/bench/"bench_$name" "$bench_source"/build/*/bench/"bench_$name"; do
-        if [[ -x $candidate && ! $bench_source/bench/$name.c -nt $candidate ]]; then
+        "$bench_source/build/release/bench/bench_$name"; do
+        if [[ -x $candidate && -z $(find "${sources[@]}" -newer "$candidate") ]]; then
             printf '%s\n' "$candidate"
             return
         fi
@@ -25,8 +26,7 @@ bench_program() {
     directory=${XDG_CACHE_HOME:-$HOME/.cache}/treemill-bench
     candidate=$directory/bench_$name
     mkdir -p "$directory"
-    if [[ ! -x $candidate || -n $(find "$bench_source"/bench/*.h "$bench_source/bench/$name.c" \
-        -newer "$candidate") ]]; then
+    if [[ ! -x $candidate || -n $(find "${sources[@]}" -newer "$candidate") ]]; then
         "${CC:-cc}" -std=gnu17 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I "$bench_source" \
             -o "$candidate.$$" "$bench_source/bench/$name.c" -lcrypto -pthread >&2 ||
             die "cannot compile bench/$name.c (Debian packages: gcc libc6-dev libssl-dev libxxhash-dev)"
@@ -35,24 +35,17 @@ bench_program() {
     printf '%s\n' "$candidate"
 }
 
-# Prints the path of the treemill to measure: TREEMILL, a release build, any build, PATH.
-# Prints nothing when there is none.
+# Prints the path of the treemill to measure: TREEMILL, the release build, PATH. Prints nothing
+# when there is none.
 find_treemill() {
-    local candidate
     if [[ -n ${TREEMILL:-} ]]; then
         [[ -x $TREEMILL ]] || die "TREEMILL=$TREEMILL is not a program"
         realpath "$TREEMILL"
-        return
+    elif [[ -x $bench_source/build/release/treemill ]]; then
+        printf '%s\n' "$bench_source/build/release/treemill"
+    else
+        command -v treemill || true
     fi
-    for candidate in "$bench_source"/build/release/treemill "$bench_source"/build-release/treemill \
-        "$bench_source"/build/treemill "$bench_source"/build*/treemill \
-        "$bench_source"/build/*/treemill; do
-        if [[ -x $candidate ]]; then
-            printf '%s\n' "$candidate"
-            return
-        fi
-    done
-    command -v treemill || true
 }
 
 # Lines that say on what the figures were taken.

@@ -18,7 +18,7 @@ DIR: where the trees are made (see bench/trees.sh).
   --output=DIR     keep the tables there as TREE-CACHE.tsv, beside machine.tsv
   --quick          for checks of the benchmark itself: little trees, one round, warm; the outputs
                    are compared, the times are not judged
-The program measured is \$TREEMILL, else one found in build/, else in PATH.
+The program measured is \$TREEMILL, else build/release/treemill, else the one in PATH.
 END
 }
 
@@ -126,13 +126,13 @@ normalize() { sed -E 's|^(\\?[0-9a-f]+ [ *])\./|\1|' | LC_ALL=C sort; }
 
 # The programs must do the same work: treemill's list is sha256sum's list, xxhsum's too.
 verify_outputs() {
-    (cd "$tree_path" && "$treemill" hash .) | normalize >"$scratch/treemill"
+    (cd "$tree_path" && "$treemill" hash -q .) | normalize >"$scratch/treemill"
     (cd "$tree_path" && find . -type f -print0 | xargs -0 -n4096 sha256sum) |
         normalize >"$scratch/sha256sum"
     cmp "$scratch/treemill" "$scratch/sha256sum" >&2 ||
         die "$tree: treemill hash and sha256sum differ"
     if command -v xxhsum >/dev/null; then
-        (cd "$tree_path" && "$treemill" hash -a xxh128 .) | normalize >"$scratch/treemill"
+        (cd "$tree_path" && "$treemill" hash -q -a xxh128 .) | normalize >"$scratch/treemill"
         (cd "$tree_path" && find . -type f -print0 | xargs -0 -n4096 xxhsum -q -H2) |
             normalize >"$scratch/xxhsum"
         cmp "$scratch/treemill" "$scratch/xxhsum" >&2 ||
@@ -159,8 +159,8 @@ for tree in "${tree_names[@]}"; do
         bases=(-b limit.sum_s)
         if [[ -n $treemill ]]; then
             bases+=(-b treemill)
-            entries+=("treemill=cd '$tree_path' && '$treemill' hash ."
-                "treemill-xxh128=cd '$tree_path' && '$treemill' hash -a xxh128 .")
+            entries+=("treemill=cd '$tree_path' && '$treemill' hash -q ."
+                "treemill-xxh128=cd '$tree_path' && '$treemill' hash -q -a xxh128 .")
         fi
         entries+=("limit:read_s,hash_s,sum_s='$limit' -T $cpus -r 1 -V $variant '$tree_path'")
         add_peers
@@ -171,7 +171,7 @@ for tree in "${tree_names[@]}"; do
             options+=(-w 0 -p "$command")
             printf '\n%s, cold: %s\n' "$tree" "$cold_means"
         else
-            options+=(-w 1 -m)
+            options+=(-w 1 -m -P "'$limit' -T $cpus -a none -r 1 -V $variant '$tree_path'")
             printf '\n%s, warm: limit read by %s\n' "$tree" "$variant"
         fi
         # A peer that fails has its row say so; treemill failing is this benchmark's failure.

@@ -68,9 +68,9 @@ if [[ -n $command ]]; then
 else
     treemill=$(find_treemill)
     [[ -n $treemill ]] || die "no treemill found: set TREEMILL or give --command"
-    commands[auto]="'$treemill' hash ."
-    commands[threads]="'$treemill' hash --read=threads:$cpus --hash=threads:$cpus ."
-    commands[processes]="'$treemill' hash --read=processes:$cpus --hash=processes:$cpus ."
+    commands[auto]="'$treemill' hash -q ."
+    commands[threads]="'$treemill' hash -q --read=threads:$cpus --hash=threads:$cpus ."
+    commands[processes]="'$treemill' hash -q --read=processes:$cpus --hash=processes:$cpus ."
 fi
 
 names=()

@@ -1,13 +1,15 @@
 /*
  * Runs commands in turn, A B C A B C ..., and compares them round by round.
  *
- *   bench_paired [-r ROUNDS] [-w WARMUPS] [-s SECONDS] [-k SECONDS] [-p COMMAND] [-b NAME]...
- *                [-m] NAME=COMMAND... NAME:KEY,KEY...=COMMAND...
+ *   bench_paired [-r ROUNDS] [-w WARMUPS] [-s SECONDS] [-k SECONDS] [-p COMMAND] [-P COMMAND]
+ *                [-b NAME]... [-m] NAME=COMMAND... NAME:KEY,KEY...=COMMAND...
  *
  *   -r  timed rounds (5)             -w  rounds before them that are not timed (1)
  *   -s  begin no further round when it would not end within so many seconds (no limit)
  *   -k  end a command that runs longer than this (600)
  *   -p  a command to run before every timed one, not timed (to empty caches)
+ *   -P  a command to run before every round, not timed (to fill caches: rclone tells the kernel
+ *       to forget what it has read, and the next command would pay for it)
  *   -b  a row to compare with; a column vs_NAME is printed for each
  *   -m  sample memory during the warm-up rounds
  *
@@ -434,12 +436,14 @@ static void prepare(const char *text, unsigned kill_s)
 
 /* Returns the number of rounds that were done. */
 static size_t run_rounds(unsigned warmups, unsigned wanted, unsigned limit_s, unsigned kill_s,
-                         const char *before, bool sample)
+                         const char *before, const char *before_round, bool sample)
 {
     double begin = now_s();
     size_t rounds = 0;
 
     for (unsigned w = 0; w < warmups; w++) {
+        if (before_round != NULL)
+            prepare(before_round, kill_s);
         for (size_t c = 0; c < command_count; c++) {
             if (commands[c].failure == NULL)
                 run_command(&commands[c], -1, sample, kill_s);
@@ -447,6 +451,9 @@ static size_t run_rounds(unsigned warmups, unsigned wanted, unsigned limit_s, un
     }
     while (rounds < wanted) {
         double round_begin = now_s();
+
+        if (before_round != NULL)
+            prepare(before_round, kill_s);
 
         for (size_t c = 0; c < command_count; c++) {
             if (commands[c].failure != NULL)
@@ -474,13 +481,14 @@ int main(int argc, char **argv)
     unsigned limit_s = 0;
     unsigned kill_s = 600;
     const char *before = NULL;
+    const char *before_round = NULL;
     const char *base_names[MAX_BASES];
     const struct row *bases[MAX_BASES];
     size_t base_count = 0;
     bool sample = false;
     int option;
 
-    while ((option = getopt(argc, argv, "r:w:s:k:p:b:m")) != -1) {
+    while ((option = getopt(argc, argv, "r:w:s:k:p:P:b:m")) != -1) {
         if (option == 'r')
             rounds = parse_number(optarg, 1, MAX_ROUNDS);
         else if (option == 'w')
@@ -491,6 +499,8 @@ int main(int argc, char **argv)
             kill_s = parse_number(optarg, 1, 1000000);
         else if (option == 'p')
             before = optarg;
+        else if (option == 'P')
+            before_round = optarg;
         else if (option == 'm')
             sample = true;
         else if (option == 'b' && base_count < MAX_BASES)
@@ -502,7 +512,7 @@ int main(int argc, char **argv)
         add_command(argv[i]);
     if (command_count == 0) {
         fputs("usage: bench_paired [-r ROUNDS] [-w WARMUPS] [-s SECONDS] [-k SECONDS] "
-              "[-p COMMAND] [-b NAME]... [-m] NAME[:KEY,...]=COMMAND...\n",
+              "[-p COMMAND] [-P COMMAND] [-b NAME]... [-m] NAME[:KEY,...]=COMMAND...\n",
               stderr);
         return 2;
     }
@@ -513,7 +523,7 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_end}, NULL);
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_end}, NULL);
 
-    size_t done = run_rounds(warmups, rounds, limit_s, kill_s, before, sample);
+    size_t done = run_rounds(warmups, rounds, limit_s, kill_s, before, before_round, sample);
 
     print_table(done, bases, base_count);
     for (size_t c = 0; c < command_count; c++) {

@@ -318,6 +318,10 @@ bool job_take_record(struct job *job, const struct item_view *view,
         else
             report_error(job->report, path, fault,
                          lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
+        if (job->options->fail_fast && !(file->flags & FILE_SKIPPED)) {
+            job->failed = true;
+            graph_cancel(job->graph);
+        }
         return false;
     }
     if (is_note)

@@ -7,6 +7,7 @@
 
 #include "cli/events.h"
 #include "cli/job.h"
+#include "cli/listing.h"
 #include "cli/names.h"
 #include "cli/verbs.h"
 #include "stages/digest.h"
@@ -161,6 +162,32 @@ static bool open_output(struct hash_verb *verb)
     return !error;
 }
 
+/* --dry-run: what would be hashed, one name a line (-z: ended by NUL). */
+static int print_name(void *context, const char *path, const struct file_record *file)
+{
+    struct hash_verb *verb = context;
+    struct job *job = &verb->job;
+    if (fault_is_set(file->fault)) {
+        if (file->flags & FILE_SKIPPED)
+            report_skipped(job->report, path, file->fault);
+        else
+            report_error(job->report, path, file->fault, NULL);
+        return 0;
+    }
+    int error = output_write(job->output, path, file->path_bytes);
+    return error ? error
+                 : output_write(job->output, verb->render.format == MANIFEST_GNU0 ? "" : "\n", 1);
+}
+
+static void dry_run(struct hash_verb *verb, struct names *names)
+{
+    if (!list_names(&verb->job, names_next, names, print_name, verb))
+        return;
+    int error = output_publish(verb->job.output);
+    if (error)
+        job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
+}
+
 static void run(struct hash_verb *verb, struct names *names)
 {
     if (verb->writes_manifest && !write_edge(verb, manifest_header))
@@ -187,7 +214,11 @@ int verb_hash(const struct options *options)
         names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error)
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    else if (!verb.writes_manifest || open_output(&verb))
+    else if ((verb.writes_manifest || options->dry_run) && !open_output(&verb))
+        ; /* said why */
+    else if (options->dry_run)
+        dry_run(&verb, names);
+    else
         run(&verb, names);
     names_destroy(names);
     return job_end(&verb.job);

@@ -70,6 +70,12 @@ static bool is_missing(struct tm_fault fault)
     return fault.kind == TM_FAULT_SYSTEM && (fault.detail == ENOENT || fault.detail == ENOTDIR);
 }
 
+static void stop_if_asked(struct job *job)
+{
+    if (job->options->fail_fast)
+        graph_cancel(job->graph);
+}
+
 static int take_record(struct verify_verb *verb, const struct item_view *view,
                        const struct file_record *file)
 {
@@ -81,6 +87,7 @@ static int take_record(struct verify_verb *verb, const struct item_view *view,
         if (job->options->ignore_missing)
             return 0;
         job->missing++;
+        stop_if_asked(job);
         return tell(job, path, file->path_bytes, EVENT_SIZE_UNKNOWN, "FAILED open or read",
                     "missing");
     }
@@ -88,6 +95,7 @@ static int take_record(struct verify_verb *verb, const struct item_view *view,
         verb->verified++;
         if (!(file->flags & FILE_MATCHES)) {
             job->differing++;
+            stop_if_asked(job);
             return tell(job, path, file->path_bytes, file->stat.size_bytes, "FAILED", "failed");
         }
         if (job->options->quiet)
@@ -208,9 +216,11 @@ static void warn_in_the_end(struct verify_verb *verb)
 static void run(struct verify_verb *verb)
 {
     struct job *job = &verb->job;
-    if (!job_run(job, manifests_next, verb->manifests, true))
+    bool ended = job_run(job, manifests_next, verb->manifests, true);
+    bool stopped = graph_is_cancelled(job->graph);
+    if (!ended && !stopped)
         return;
-    if (verb->known && !find_extra(job, verb->manifests, verb->known, tell_extra, verb))
+    if (verb->known && !stopped && !find_extra(job, verb->manifests, verb->known, tell_extra, verb))
         return;
     int error = output_publish(job->output);
     if (error)

@@ -60,6 +60,9 @@ void fault_text(struct tm_fault fault, const char *stage_name, char *text, size_
     case TM_FAULT_TOO_LONG:
         snprintf(text, capacity, "open: path is too long");
         return;
+    case TM_FAULT_NAME:
+        snprintf(text, capacity, "write: the output's format cannot hold this name");
+        return;
     }
     snprintf(text, capacity, "unknown error");
 }

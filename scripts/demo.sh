@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tree=$(realpath "${1:-/usr}")
+# shellcheck source=scripts/setup.sh
 . scripts/setup.sh
-# shellcheck disable=SC2086  # lists of words
-install_missing $BUILD_PACKAGES
+install_for_building
 cmake --preset release -DBUILD_TESTING=OFF >/dev/null
 cmake --build --preset release --target treemill
 

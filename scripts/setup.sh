@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are named as arguments and missing; nothing when none is.
-# Sourced lists: BUILD_PACKAGES for building, TEST_PACKAGES for the tests beside that.
+# To be sourced: installs the Debian packages that are missing, for building and for testing.
 set -euo pipefail
 
-BUILD_PACKAGES="gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev"
-TEST_PACKAGES="check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
-    mandoc man-db zsh fish tmux strace shellcheck"
+build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev)
+test_packages=(check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
+    mandoc man-db zsh fish tmux strace shellcheck)
 
 is_installed() {
     dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
@@ -26,4 +25,12 @@ install_missing() {
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq \
         --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+install_for_building() {
+    install_missing "${build_packages[@]}"
+}
+
+install_for_testing() {
+    install_missing "${build_packages[@]}" "${test_packages[@]}"
 }

@@ -3,9 +3,9 @@
 # Usage: scripts/test.sh [CTEST-OPTION...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/setup.sh
 . scripts/setup.sh
-# shellcheck disable=SC2086  # lists of words
-install_missing $BUILD_PACKAGES $TEST_PACKAGES
+install_for_testing
 cmake --preset dev >/dev/null
 cmake --build --preset dev
 ctest --preset dev "$@"

@@ -48,7 +48,8 @@ bool manifest_supports(enum manifest_format format, uint32_t algorithms, char *w
                        size_t why_bytes);
 
 /* The entry's lines. With several algorithms gnu, gnu0 and bsd have one line for each. Bytes
- * written (no NUL), or -ENOSPC. Any thread. */
+ * written (no NUL), -ENOSPC (a part may have been written), -EINVAL when the format does not support
+ * the algorithms, -EILSEQ when it cannot hold the name. Any thread. */
 ptrdiff_t manifest_render(enum manifest_format format, const struct manifest_entry *entry,
                           char *buffer, size_t capacity);
 

@@ -429,6 +429,9 @@ ptrdiff_t manifest_render(enum manifest_format format, const struct manifest_ent
         put_mtree(&out, entry);
         break;
     case MANIFEST_HASHDEEP:
+        /* Unquoted, a newline in a name would end the line and could forge the next one. */
+        if (memchr(entry->path, '\n', entry->path_bytes))
+            return -EILSEQ;
         put_hashdeep(&out, entry);
         break;
     case MANIFEST_JSON:

@@ -37,6 +37,10 @@ ptrdiff_t render_batch(const struct render_job *job, const struct item_view *vie
         struct manifest_entry entry;
         render_entry(job->hash, view, i, &entry);
         ptrdiff_t bytes = manifest_render(job->format, &entry, buffer + used, capacity - used);
+        if (bytes == -EILSEQ) {
+            batch_of(view)->file[i].fault = fault_of(TM_FAULT_NAME);
+            continue;
+        }
         if (bytes < 0)
             return bytes;
         used += (size_t)bytes;

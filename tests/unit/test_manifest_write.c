@@ -122,7 +122,11 @@ START_TEST(names_in_every_format)
              names[_i].mtree);
     expect(MANIFEST_MTREE, &entry, line);
     snprintf(line, sizeof line, "9," SHA256_HEX ",%s\n", names[_i].name);
-    expect(MANIFEST_HASHDEEP, &entry, line);
+    /* It has no quoting: a newline would let a name forge the next line. */
+    if (strchr(names[_i].name, '\n'))
+        ck_assert_int_eq(manifest_render(MANIFEST_HASHDEEP, &entry, line, sizeof line), -EILSEQ);
+    else
+        expect(MANIFEST_HASHDEEP, &entry, line);
     snprintf(line, sizeof line,
              "{%s,\"size\":9,\"mtime\":\"1700000000.000000007\",\"mode\":\"0644\","
              "\"sha256\":\"" SHA256_HEX "\"}\n",
@@ -291,7 +295,7 @@ START_TEST(every_byte_as_digits)
     for (unsigned first = 0; first < 256; first += 64) {
         for (unsigned i = 0; i < 64; i++) {
             digest[i] = (uint8_t)(first + i);
-            snprintf(expected + 2 * i, 3, "%02x", first + i);
+            snprintf(expected + 2 * i, 3, "%02hhx", (unsigned char)(first + i));
         }
         memcpy(expected + 128, "  f\n", 4);
         ck_assert_int_eq(manifest_render(MANIFEST_GNU, &entry, line, sizeof line), 132);

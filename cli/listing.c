@@ -1,0 +1,88 @@
+#include "cli/listing.h"
+
+#include "cli/job.h"
+#include "cli/signals.h"
+#include "pipeline/arena.h"
+
+struct listing {
+    struct tm_graph *graph;
+    int (*take)(void *context, const char *path, const struct file_record *file);
+    void *context;
+};
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct listing *listing = context;
+    const struct batch *batch = batch_of(view);
+    int error = 0;
+    if (batch_is_chunk(view)) {
+        if (!view->item->last)
+            return 0;
+        lane_stream_end(graph_lane(listing->graph, LANE_DATA), view->item->stream);
+    }
+    for (unsigned i = 0; i < batch->file_count && !error; i++)
+        error = listing->take(listing->context, batch_path(view, &batch->file[i]),
+                              &batch->file[i]);
+    return error;
+}
+
+/* Nothing is read: the walk's batches go to the sink as they are. */
+static void pass_on(void *state, const struct item_view *view)
+{
+    (void)state;
+    (void)view;
+}
+
+static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
+
+static int run(struct job *job, struct listing *listing, struct walk_setup *walk)
+{
+    int error = graph_start(listing->graph);
+    if (error)
+        return error;
+    struct signals signals = {.graph = listing->graph};
+    walk->graph = listing->graph;
+    walk->scan_lane = graph_lane(listing->graph, LANE_SCAN);
+    walk->data_lane = graph_lane(listing->graph, LANE_DATA);
+    walk->block_bytes = job->plan.block_bytes;
+    walk->selection = job->selection;
+    walk->follow_links = job->options->dereference;
+    walk->one_file_system = job->options->one_file_system;
+    signals_start(&signals);
+    error = walk_run(walk);
+    graph_finish(listing->graph);
+    signals_stop();
+    return error;
+}
+
+bool list_names(struct job *job,
+                enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
+                void *next_context,
+                int (*take)(void *context, const char *path, const struct file_record *file),
+                void *take_context)
+{
+    struct listing listing = {.take = take, .context = take_context};
+    struct walk_totals totals = {0};
+    struct walk_setup walk = {.next = next, .context = next_context, .totals = &totals};
+    struct graph_setup setup = job->plan.graph;
+    struct lane_setup *data = &setup.lane[LANE_DATA];
+    data->stage_count = 1;
+    data->stage[0] = (struct stage_setup){.ops = &pass_stage, .model = MODEL_INLINE};
+    data->sink = take_batch;
+    data->sink_context = &listing;
+    data->items = 2;
+    data->output_bytes = CACHE_LINE_BYTES;
+    signals_block();
+    int error = graph_create(&setup, &listing.graph);
+    if (!error)
+        error = run(job, &listing, &walk);
+    struct tm_fault fault;
+    const char *path;
+    bool failed = listing.graph && graph_failure(listing.graph, &fault, &path);
+    if (failed)
+        job_fatal(job, *path ? path : output_name(job->output), fault);
+    else if (error && !signals_caught())
+        job_fatal(job, NULL, fault_system(TM_OP_START, error));
+    graph_destroy(listing.graph);
+    return !error && !failed;
+}
