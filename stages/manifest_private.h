@@ -1,0 +1,59 @@
+/* Parsers of single lines, used by manifest_read.c. */
+#ifndef TREEMILL_STAGES_MANIFEST_PRIVATE_H
+#define TREEMILL_STAGES_MANIFEST_PRIVATE_H
+
+#include "stages/manifest.h"
+
+#define MANIFEST_LINE_BYTES_MAX (1U << 20)
+#define MANIFEST_PATH_BYTES_MAX 65535
+#define HASHDEEP_COLUMNS_MAX    16
+
+enum line_result {
+    LINE_ENTRY,
+    LINE_NOTHING, /* a comment, a header, a directory */
+    LINE_MALFORMED
+};
+
+/* What a reader knows beside the line in hand. */
+struct manifest_context {
+    const struct manifest_reader_options *options;
+    int named_algorithm; /* by the manifest's name, or -1 */
+    bool is_bagit;
+    bool is_sfv;
+    /* hashdeep: what each column is: a digest id, or one of these. */
+    unsigned column_count;
+    int column[HASHDEEP_COLUMNS_MAX];
+    /* mtree: the current directory with its slash, and what /set said. */
+    char directory[MANIFEST_PATH_BYTES_MAX + 1];
+    size_t directory_bytes;
+    bool set_is_file; /* type=file, or no type at all */
+    bool set_has_size;
+    uint64_t set_size;
+    char path[MANIFEST_PATH_BYTES_MAX + 1]; /* where a path is put together */
+};
+
+#define COLUMN_SIZE     (-1)
+#define COLUMN_FILENAME (-2)
+#define COLUMN_UNKNOWN  (-3)
+
+/* All take a NUL-terminated line (which may be changed) without its end, and fill `line`. */
+enum line_result parse_checksum_line(struct manifest_context *context, char *text, size_t bytes,
+                                     struct manifest_line *line);
+enum line_result parse_hashdeep_line(struct manifest_context *context, char *text, size_t bytes,
+                                     struct manifest_line *line);
+enum line_result parse_mtree_line(struct manifest_context *context, char *text, size_t bytes,
+                                  struct manifest_line *line);
+enum line_result parse_json_line(struct manifest_context *context, char *text, size_t bytes,
+                                 struct manifest_line *line);
+
+/* Helpers. */
+enum line_result malformed(struct manifest_line *line, const char *reason);
+/* Takes a path: not empty, no NUL inside, not too long. */
+enum line_result set_path(struct manifest_line *line, const char *path, size_t bytes);
+/* Adds a digest of `id` in hexadecimal; false: not that many hexadecimal digits. */
+bool add_digest(struct manifest_line *line, int id, const char *hex, size_t bytes);
+int hex_value(char digit);
+/* A decimal number that fills the text. */
+bool parse_number(const char *text, size_t bytes, uint64_t *number);
+
+#endif
