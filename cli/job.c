@@ -161,7 +161,7 @@ static void sample_job(void *context, struct progress_snapshot *out)
 {
     struct job *job = context;
     out->files_done = atomic_load_explicit(&job->files_done, memory_order_relaxed);
-    out->bytes_done = atomic_load_explicit(&job->bytes_done, memory_order_relaxed);
+    out->bytes_done = atomic_load_explicit(&job->stdin_bytes, memory_order_relaxed);
     out->files_total = atomic_load_explicit(&job->totals.files, memory_order_relaxed);
     out->bytes_total = atomic_load_explicit(&job->totals.bytes, memory_order_relaxed);
     out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
@@ -171,6 +171,11 @@ static void sample_job(void *context, struct progress_snapshot *out)
         for (unsigned s = 0; s < lane_stage_count(lane); s++)
             sample_stage(out, lane, s);
     }
+    /* Bytes are done when they are hashed: a large file shows before its end. What a dead worker
+     * had to leave counts twice, which the display cuts to the total. */
+    struct stage_sample hash;
+    lane_sample(graph_lane(job->graph, LANE_DATA), DATA_STAGE_HASH, &hash);
+    out->bytes_done += hash.bytes;
 }
 
 static void start_progress(struct job *job)
@@ -302,14 +307,10 @@ bool job_take_record(struct job *job, const struct item_view *view,
     bool is_end = !batch_is_chunk(view) || view->item->last;
     const char *path = batch_path(view, file);
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
-    if (!is_note) {
-        atomic_fetch_add_explicit(&job->bytes_done,
-                                  file->flags & FILE_STANDARD_INPUT ? file->stat.size_bytes
-                                                                    : file->data_bytes,
-                                  memory_order_relaxed);
-        if (is_end)
-            atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
-    }
+    if (!is_note && is_end)
+        atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    if (file->flags & FILE_STANDARD_INPUT) /* its size was not known before */
+        atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
     if (!is_end)
         return false;
     if (fault_is_set(fault)) {

@@ -41,7 +41,7 @@ struct job {
     struct walk_totals totals;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
     _Atomic uint64_t files_done;
-    _Atomic uint64_t bytes_done;
+    _Atomic uint64_t stdin_bytes;
     /* The sink's thread; read when the graph has ended. */
     uint64_t files_good, bytes_good;
     uint64_t changed; /* hashed all the same, --on-change=warn */

@@ -15,6 +15,8 @@
 #include "stages/hash.h"
 
 enum { LANE_SCAN, LANE_DATA };
+/* Stages of the data lane. */
+enum { DATA_STAGE_READ, DATA_STAGE_HASH, DATA_STAGE_WRITE };
 
 struct plan {
     struct graph_setup graph;

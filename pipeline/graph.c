@@ -65,11 +65,30 @@ static unsigned lane_slot_count(const struct lane_setup *lane)
     return slots;
 }
 
-/* A stream is in use from the admission of its first chunk until its last one reaches the sink:
- * at most one for each item, and one that the source has open between two chunks. */
+/* Each stage's worker count, of the keyed group: as many streams may be begun and not wholly
+ * submitted. */
+static unsigned keyed_workers(const struct lane_setup *lane)
+{
+    unsigned workers = 1;
+    for (unsigned s = 0, head = 0; s < lane->stage_count; s++) {
+        if (!joins_group_before(lane, s))
+            head = s;
+        if (lane->stage[s].ops->keyed && lane->stage[head].model != MODEL_INLINE)
+            workers = lane->stage[head].workers;
+    }
+    return workers;
+}
+
+/* A stream is in use until its last chunk reaches the sink: each that is wholly submitted has an
+ * item for that, beside those that are not. */
 static uint32_t lane_stream_count(const struct lane_setup *lane)
 {
-    return lane->items + 1;
+    return lane->items + keyed_workers(lane);
+}
+
+unsigned lane_streams_max(const struct tm_lane *lane)
+{
+    return keyed_workers(&lane->setup);
 }
 
 #define SLAB_ALIGNMENT 4096

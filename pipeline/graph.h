@@ -16,9 +16,15 @@
  * is `inline` runs in the source's own thread; if that is all stages, so does the sink, and the
  * lane has no thread at all.
  *
+ * Streams. What is too large for one item is a stream of chunks, several of which may be under way
+ * at once. Only a stream's last chunk reaches the sink, under the number that the stream was given
+ * when it began; the chunks before it go back to the pool when they are through.
+ *
  * No item waits for a resource once it is acquired: the queues of a lane have room for all its
- * items, and the credits (items in the pool) are the bound. The source admits in order, so the
- * lowest unfinished sequence number always has its credit: the order stage cannot starve.
+ * items, and the credits (items in the pool) are the bound. Finished items wait at the sink for
+ * the lowest unfinished number, holding their credits; so the source must keep a credit for the
+ * stream with the lowest number that it has not wholly submitted (`spare` of lane_try_acquire()),
+ * and have at most as many such streams as the keyed group has workers (lane_streams_max()).
  *
  * Ending. When the source has finished and all admitted items have reached the sink, every queue
  * is closed and workers leave. Counting items at the sink, rather than workers that have left,
@@ -129,8 +135,11 @@ struct tm_lane *graph_lane(struct tm_graph *graph, unsigned index);
 int lane_acquire(struct tm_lane *lane, struct item_view *view);
 /* As lane_acquire(), but -EAGAIN instead of blocking. `spare`: leave that many in the pool. */
 int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spare);
-/* Sends an acquired item on its way. 0 or -ECANCELED; the item is gone either way. */
+/* Sends an acquired item on its way under the next sequence number. 0 or -ECANCELED; the item is
+ * gone either way. */
 int lane_submit(struct tm_lane *lane, const struct item_view *view);
+/* Sends a chunk, item->stream and so on being set, under its stream's number. */
+int lane_submit_chunk(struct tm_lane *lane, const struct item_view *view, uint64_t number);
 /* Lanes without a sink: waits until this submitted item is done. 0 or -ECANCELED. */
 int lane_wait(struct tm_lane *lane, const struct item_view *view);
 /* Gives back an item that was acquired but not submitted, or waited for. */
@@ -138,9 +147,12 @@ void lane_release(struct tm_lane *lane, const struct item_view *view);
 /* No more items will be submitted. */
 void lane_finish(struct tm_lane *lane);
 
-/* A free stream number for item->stream, or 0 while none is free (cannot happen while the source
- * has at most one unfinished stream open). The source's thread. */
-uint32_t lane_stream_begin(struct tm_lane *lane);
+/* Begins a stream: a value for item->stream, and its sequence number. The source's thread. */
+uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number);
+/* How many chunks of a begun stream a worker has taken so far, to see which stream is in need. */
+uint32_t lane_stream_taken(const struct tm_lane *lane, uint32_t stream);
+/* How many streams the source may have begun and not wholly submitted. */
+unsigned lane_streams_max(const struct tm_lane *lane);
 /* The stream's last chunk has reached the sink. The sink's thread. */
 void lane_stream_end(struct tm_lane *lane, uint32_t stream);
 

@@ -46,8 +46,7 @@ struct tm_group {
     unsigned worker_count;
     unsigned first_slot;
     struct tm_queue queue;
-    /* Where a finished item goes. */
-    struct tm_queue *output;
+    struct tm_queue *output; /* the next group's queue or the done queue */
 };
 
 /* One worker's private side: what its stages' open() made. */
@@ -119,6 +118,8 @@ int worker_open(struct tm_worker *worker, struct tm_group *group, uint16_t numbe
 void worker_close(struct tm_worker *worker);
 /* Runs the item through the group's stages. */
 void worker_process(struct tm_worker *worker, const struct item_view *view);
+/* Where an item goes when its group is done with it. */
+struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item);
 /* Takes, processes, puts until the queue ends. Fails the job when open() fails. */
 void worker_main(struct tm_group *group, uint16_t number);
 

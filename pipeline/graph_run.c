@@ -191,20 +191,31 @@ int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spar
     return prepare_acquired(lane, result, index, view);
 }
 
-int lane_submit(struct tm_lane *lane, const struct item_view *view)
+static int submit(struct tm_lane *lane, const struct item_view *view, uint64_t number)
 {
     struct tm_group *first = &lane->group[0];
     struct tm_queue *queue = &first->queue;
-    view->item->sequence = lane->admitted++;
+    view->item->sequence = number;
     if (first->in_source) {
         worker_process(&lane->source_worker, view);
-        queue = first->output;
+        queue = group_output(first, view->item);
     }
     if (queue_put(queue, view->index) != QUEUE_OK)
         return -ECANCELED;
     if (lane->setup.sink && lane_is_inline(lane))
-        deliver_next(lane, false);
+        while (deliver_next(lane, false) == QUEUE_OK)
+            ;
     return graph_is_cancelled(lane->graph) ? -ECANCELED : 0;
+}
+
+int lane_submit(struct tm_lane *lane, const struct item_view *view)
+{
+    return submit(lane, view, lane->admitted++);
+}
+
+int lane_submit_chunk(struct tm_lane *lane, const struct item_view *view, uint64_t number)
+{
+    return submit(lane, view, number);
 }
 
 int lane_wait(struct tm_lane *lane, const struct item_view *view)
@@ -226,7 +237,7 @@ void lane_finish(struct tm_lane *lane)
         queue_end_after(&lane->done, lane->admitted);
 }
 
-uint32_t lane_stream_begin(struct tm_lane *lane)
+uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number)
 {
     for (uint32_t s = 0; s < lane->stream_count; s++) {
         struct tm_stream *stream = &lane->streams[s];
@@ -235,9 +246,16 @@ uint32_t lane_stream_begin(struct tm_lane *lane)
         stream->owner = WORKER_NONE;
         stream->next = 0;
         atomic_store_explicit(&stream->in_use, true, memory_order_relaxed);
+        *number = lane->admitted++;
         return s + 1;
     }
+    ALWAYS(!"a stream is free while lane_streams_max() is kept");
     return 0;
+}
+
+uint32_t lane_stream_taken(const struct tm_lane *lane, uint32_t stream)
+{
+    return atomic_load_explicit(&lane->streams[stream - 1].next, memory_order_relaxed);
 }
 
 void lane_stream_end(struct tm_lane *lane, uint32_t stream)
@@ -293,6 +311,7 @@ bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
     };
     queue_recover(&group->queue, number);
     queue_recover(group->output, number);
+    queue_recover(&lane->pool, number);
     bool had_item = false;
     for (uint32_t i = 0; i < lane->setup.items; i++) {
         struct item_word word = item_word_load(&lane->items[i]);

@@ -49,7 +49,9 @@ struct queue_bell {
  * process. */
 struct tm_stream {
     uint16_t owner; /* worker that has processed the chunks before `next`; WORKER_NONE: nobody */
-    uint32_t next;  /* the chunk that may be taken next */
+    /* The chunk that may be taken next. The source reads it without the lock, to see how far the
+     * stream is: an old value is as good. */
+    _Atomic uint32_t next;
     _Atomic bool in_use;
 };
 

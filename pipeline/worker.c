@@ -74,6 +74,13 @@ void worker_process(struct tm_worker *worker, const struct item_view *view)
     }
 }
 
+struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item)
+{
+    bool is_inner_chunk = item->stream && !item->last;
+    return is_inner_chunk && group->output == &group->lane->done ? &group->lane->pool
+                                                                 : group->output;
+}
+
 void worker_main(struct tm_group *group, uint16_t number)
 {
     struct tm_worker worker;
@@ -87,7 +94,7 @@ void worker_main(struct tm_group *group, uint16_t number)
         count(&worker.slot->wait_input_ns, clock_ns() - start);
         worker_process(&worker, &view);
         uint64_t done = clock_ns();
-        if (queue_put(group->output, index) != QUEUE_OK)
+        if (queue_put(group_output(group, view.item), index) != QUEUE_OK)
             break;
         start = clock_ns();
         count(&worker.slot->wait_output_ns, start - done);

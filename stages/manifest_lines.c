@@ -76,7 +76,8 @@ static int untagged_algorithm(const struct manifest_context *context, size_t dig
                                                DIGEST_SHA384, DIGEST_SHA512};
     int found = -1;
     for (int id = 0; id < DIGEST_COUNT; id++)
-        if (context->options->algorithms & 1u << id && digest_algorithm(id)->bytes * 2 == digits)
+        if (context->options->algorithms & 1u << id &&
+            digest_algorithm((enum digest_id)id)->bytes * 2 == digits)
             found = found < 0 ? id : -2;
     if (found >= 0)
         return found;

@@ -61,7 +61,9 @@ static int enter_directory(struct walk *walk)
         walk->algorithms = frame->name->algorithms;
     }
     struct item_view view;
-    int error = frame_enter(walk, path_bytes, &view);
+    int error = emit_pump(walk); /* listing may take long: large files go on meanwhile */
+    if (!error)
+        error = frame_enter(walk, path_bytes, &view);
     if (error)
         return error;
     const struct scan_answer *answer = scan_answer_of(&view);
@@ -164,7 +166,7 @@ static int walk_all(struct walk *walk)
             walk_look_ahead(walk);
         }
     }
-    return error ? error : emit_flush(walk);
+    return error ? error : emit_finish(walk);
 }
 
 int walk_run(const struct walk_setup *setup)
@@ -173,13 +175,16 @@ int walk_run(const struct walk_setup *setup)
         .setup = setup,
         .memory_bytes = setup->memory_bytes ? setup->memory_bytes : LISTINGS_BYTES,
     };
-    int error = walk_path_append(&walk, 0, "", 0, false) || walk.path ? 0 : -ENOMEM;
+    walk.streams = calloc(lane_streams_max(setup->data_lane), sizeof *walk.streams);
+    walk_path_append(&walk, 0, "", 0, false);
+    int error = walk.path && walk.streams ? 0 : -ENOMEM;
     if (!error)
         error = walk_all(&walk);
     if (error)
         graph_cancel(setup->graph); /* nothing is waited for any more when the frames go */
     while (walk.depth)
         frame_pop(&walk);
+    emit_free(&walk);
     free(walk.frames);
     free(walk.path);
     atomic_store_explicit(&setup->totals->final, true, memory_order_relaxed);

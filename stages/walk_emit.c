@@ -1,12 +1,112 @@
-/* Files into items: small ones together in bundles, large ones as chunks of a stream. */
+/* Files into items: small ones together in bundles, large ones as chunks of a stream.
+ *
+ * As many streams are open at once as there are workers that can take one, so that several large
+ * files are worked on at the same time. The next chunk is always one of the stream that has the
+ * fewest waiting. That also keeps the promise of pipeline/graph.h: the stream with the lowest
+ * number, which everything finished may be waiting for, either has a chunk on its way, which will
+ * give its credit back, or gets the next credit; and a bundle never takes the last one.
+ */
 #include "stages/walk_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Chunks of one stream that wait for its worker: one to go on with at once, the others for the
+ * time that the walk is busy elsewhere. */
+#define BACKLOG_MAX 4
 
 static void count(_Atomic uint64_t *counter, uint64_t amount)
 {
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
+
+/* Streams. */
+
+static uint32_t backlog(const struct walk *walk, const struct open_stream *stream)
+{
+    uint32_t taken = lane_stream_taken(walk->setup->data_lane, stream->stream);
+    return stream->chunk > taken ? stream->chunk - taken : 0;
+}
+
+static struct open_stream *stream_in_need(struct walk *walk)
+{
+    struct open_stream *found = walk->streams;
+    for (unsigned i = 1; i < walk->stream_count; i++)
+        if (backlog(walk, &walk->streams[i]) < backlog(walk, found))
+            found = &walk->streams[i];
+    return found;
+}
+
+static void close_stream(struct walk *walk, struct open_stream *stream)
+{
+    size_t after = (size_t)(walk->streams + walk->stream_count - (stream + 1));
+    free(stream->path);
+    memmove(stream, stream + 1, after * sizeof *stream);
+    walk->stream_count--;
+}
+
+static int submit_chunk(struct walk *walk, struct open_stream *stream, struct item_view *view)
+{
+    const char *attachment = stream->path + stream->directory_bytes + stream->name_bytes + 1;
+    size_t block_bytes = walk->setup->block_bytes;
+    uint64_t rest = stream->stat.size_bytes - stream->offset;
+    size_t bytes = rest < block_bytes ? (size_t)rest : block_bytes;
+    batch_clear(view);
+    struct file_record *record =
+        batch_add(view, block_bytes, stream->path, stream->directory_bytes,
+                  stream->path + stream->directory_bytes, stream->name_bytes, attachment,
+                  stream->attachment_bytes, bytes);
+    record->stat = stream->stat;
+    record->serial = stream->serial;
+    record->offset = stream->offset;
+    record->algorithms = stream->algorithms;
+    record->flags |= stream->flags;
+    view->item->stream = stream->stream;
+    view->item->chunk = stream->chunk++;
+    view->item->last = rest == bytes;
+    view->item->bytes = bytes;
+    stream->offset += bytes;
+    uint64_t number = stream->number;
+    if (view->item->last)
+        close_stream(walk, stream);
+    return lane_submit_chunk(walk->setup->data_lane, view, number);
+}
+
+/* One chunk of the stream in need. */
+static int send_chunk(struct walk *walk, bool wait)
+{
+    struct item_view view;
+    int error = wait ? lane_acquire(walk->setup->data_lane, &view)
+                     : lane_try_acquire(walk->setup->data_lane, &view, 0);
+    return error ? error : submit_chunk(walk, stream_in_need(walk), &view);
+}
+
+int emit_pump(struct walk *walk)
+{
+    int error = 0;
+    while (walk->stream_count && !error &&
+           backlog(walk, stream_in_need(walk)) < BACKLOG_MAX)
+        error = send_chunk(walk, false);
+    return error == -EAGAIN ? 0 : error;
+}
+
+int emit_finish(struct walk *walk)
+{
+    int error = emit_flush(walk);
+    while (walk->stream_count && !error)
+        error = send_chunk(walk, true);
+    return error;
+}
+
+void emit_free(struct walk *walk)
+{
+    while (walk->stream_count)
+        close_stream(walk, walk->streams);
+    free(walk->streams);
+}
+
+/* Bundles. */
 
 int emit_flush(struct walk *walk)
 {
@@ -16,7 +116,26 @@ int emit_flush(struct walk *walk)
     struct batch *batch = batch_of(&walk->bundle);
     for (uint32_t i = 0; i < batch->file_count; i++)
         walk->bundle.item->bytes += batch->file[i].data_bytes;
-    return lane_submit(walk->setup->data_lane, &walk->bundle);
+    int error = lane_submit(walk->setup->data_lane, &walk->bundle);
+    return error ? error : emit_pump(walk);
+}
+
+static int open_bundle(struct walk *walk)
+{
+    struct tm_lane *lane = walk->setup->data_lane;
+    int error = -EAGAIN;
+    while (walk->stream_count && error == -EAGAIN) {
+        error = lane_try_acquire(lane, &walk->bundle, 1);
+        if (error == -EAGAIN && send_chunk(walk, true))
+            return -ECANCELED;
+    }
+    if (error == -EAGAIN)
+        error = lane_acquire(lane, &walk->bundle);
+    if (error)
+        return error;
+    batch_clear(&walk->bundle);
+    walk->bundle_open = true;
+    return 0;
 }
 
 /* A record in the open bundle, or in a new one. */
@@ -27,18 +146,14 @@ static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *
     const void *attachment = requested ? scan_name_attachment(requested) : "";
     size_t attachment_bytes = requested ? requested->attachment_bytes : 0;
     for (;;) {
-        if (!walk->bundle_open) {
-            int error = lane_acquire(walk->setup->data_lane, &walk->bundle);
-            if (error)
-                return error;
-            batch_clear(&walk->bundle);
-            walk->bundle_open = true;
-        }
+        int error = walk->bundle_open ? 0 : open_bundle(walk);
+        if (error)
+            return error;
         *record = batch_add(&walk->bundle, walk->setup->block_bytes, walk->path, directory_bytes,
                             name, name_bytes, attachment, attachment_bytes, data_bytes);
         if (*record)
             break;
-        int error = emit_flush(walk);
+        error = emit_flush(walk);
         if (error)
             return error;
     }
@@ -52,9 +167,10 @@ int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_
 {
     struct file_record *record;
     if (directory_bytes + name_bytes > BATCH_PATH_MAX) {
-        /* The end of such a path says more than its beginning. */
         name_bytes = name_bytes < 255 ? name_bytes : 255;
-        directory_bytes = BATCH_PATH_MAX - name_bytes;
+        directory_bytes = directory_bytes < BATCH_PATH_MAX - name_bytes
+                              ? directory_bytes
+                              : BATCH_PATH_MAX - name_bytes;
         fault = fault_of(TM_FAULT_TOO_LONG);
     }
     int error = add_to_bundle(walk, directory_bytes, name, name_bytes, requested, 0, &record);
@@ -65,50 +181,44 @@ int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_
     return 0;
 }
 
-static void fill_record(const struct walk *walk, struct file_record *record,
-                        const struct scan_entry *entry, const struct scan_name *requested)
+/* Files. */
+
+static uint8_t flags_for(const struct walk *walk)
 {
-    record->stat = entry->stat;
-    if (!walk->frames[walk->depth - 1].is_operands && !walk->setup->follow_links)
-        record->flags |= FILE_NO_FOLLOW;
-    if (requested && requested->flags & FILE_STANDARD_INPUT) {
-        record->flags |= FILE_STANDARD_INPUT;
-        record->state = FILE_STREAM;
-    }
+    bool follow = walk->frames[walk->depth - 1].is_operands || walk->setup->follow_links;
+    return follow ? 0 : FILE_NO_FOLLOW;
 }
 
-static int emit_chunks(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
-                       const struct scan_name *requested)
+static int begin_stream(struct walk *walk, size_t directory_bytes,
+                        const struct scan_entry *entry, const struct scan_name *requested)
 {
-    struct tm_lane *lane = walk->setup->data_lane;
-    uint64_t serial = 0;
-    uint32_t stream = 0;
-    uint64_t size = entry->stat.size_bytes;
-    uint32_t chunk = 0;
-    for (uint64_t offset = 0; offset < size; chunk++) {
-        uint64_t rest = size - offset;
-        size_t bytes = rest < walk->setup->block_bytes ? (size_t)rest : walk->setup->block_bytes;
-        int error = emit_flush(walk);
-        if (error)
-            return error;
-        struct file_record *record;
-        error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
-                              requested, bytes, &record);
-        if (error)
-            return error;
-        if (!chunk) {
-            serial = record->serial;
-            stream = lane_stream_begin(lane);
-        }
-        fill_record(walk, record, entry, requested);
-        record->serial = serial;
-        record->offset = offset;
-        walk->bundle.item->stream = stream;
-        walk->bundle.item->chunk = chunk;
-        walk->bundle.item->last = rest == bytes;
-        offset += bytes;
-    }
-    return emit_flush(walk);
+    int error = emit_flush(walk);
+    while (!error && walk->stream_count == lane_streams_max(walk->setup->data_lane))
+        error = send_chunk(walk, true);
+    if (error)
+        return error;
+    struct open_stream *stream = &walk->streams[walk->stream_count];
+    *stream = (struct open_stream){
+        .serial = ++walk->serial,
+        .stat = entry->stat,
+        .algorithms = requested ? requested->algorithms : walk->algorithms,
+        .flags = flags_for(walk),
+        .directory_bytes = directory_bytes,
+        .name_bytes = entry->name_bytes,
+        .attachment_bytes = requested ? requested->attachment_bytes : 0,
+    };
+    size_t path_bytes = directory_bytes + entry->name_bytes;
+    stream->path = malloc(path_bytes + 1 + stream->attachment_bytes);
+    if (!stream->path)
+        return -ENOMEM;
+    memcpy(stream->path, walk->path, directory_bytes);
+    memcpy(stream->path + directory_bytes, scan_entry_name(entry), entry->name_bytes + 1);
+    if (requested)
+        memcpy(stream->path + path_bytes + 1, scan_name_attachment(requested),
+               stream->attachment_bytes);
+    stream->stream = lane_stream_begin(walk->setup->data_lane, &stream->number);
+    walk->stream_count++;
+    return emit_pump(walk);
 }
 
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
@@ -120,11 +230,17 @@ int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry
     count(&walk->setup->totals->files, 1);
     count(&walk->setup->totals->bytes, entry->stat.size_bytes);
     if (entry->stat.size_bytes >= walk->setup->block_bytes)
-        return emit_chunks(walk, directory_bytes, entry, requested);
+        return begin_stream(walk, directory_bytes, entry, requested);
     struct file_record *record;
     int error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
                               requested, (size_t)entry->stat.size_bytes, &record);
-    if (!error)
-        fill_record(walk, record, entry, requested);
-    return error;
+    if (error)
+        return error;
+    record->stat = entry->stat;
+    record->flags |= flags_for(walk);
+    if (requested && requested->flags & FILE_STANDARD_INPUT) {
+        record->flags |= FILE_STANDARD_INPUT;
+        record->state = FILE_STREAM;
+    }
+    return 0;
 }

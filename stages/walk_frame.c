@@ -208,7 +208,7 @@ static int add_next_name(struct walk *walk, struct frame *frame, const struct it
         if (list->next == list->count)
             return 0;
         const struct listed *name = &list->names[list->next];
-        struct scan_name asked = {.name_bytes = name->bytes};
+        struct scan_name asked = {.name_bytes = name->bytes, .algorithms = walk->algorithms};
         if (!scan_request_add(view, &asked, list->text + name->offset, ""))
             return -EAGAIN;
         list->next++;

@@ -66,6 +66,20 @@ struct frame {
     bool resume_is_directory;
 };
 
+/* A large file whose chunks are being submitted. Several are, so that each worker has one. */
+struct open_stream {
+    uint32_t stream;
+    uint64_t number; /* its place in the order */
+    uint64_t serial;
+    struct file_stat stat;
+    uint64_t offset; /* of the next chunk */
+    uint32_t chunk;  /* number of the next chunk */
+    uint32_t algorithms;
+    uint8_t flags;
+    char *path; /* owned; the attachment follows the path's NUL */
+    size_t directory_bytes, name_bytes, attachment_bytes;
+};
+
 struct walk {
     const struct walk_setup *setup;
     struct frame *frames;
@@ -78,6 +92,8 @@ struct walk {
     size_t memory_bytes;
     struct item_view bundle;
     bool bundle_open;
+    struct open_stream *streams; /* room for lane_streams_max(), oldest first */
+    unsigned stream_count;
     uint64_t serial;
     struct walk_name pending_name; /* taken from the source, did not fit the last request */
     bool name_is_pending;
@@ -108,6 +124,11 @@ int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_
               const struct scan_name *requested, struct tm_fault fault, uint8_t flags);
 /* Sends the bundle that is being filled. */
 int emit_flush(struct walk *walk);
+/* Sends chunks of the open streams as far as credits are free; costs nothing if none is open. */
+int emit_pump(struct walk *walk);
+/* Sends all that is left. */
+int emit_finish(struct walk *walk);
+void emit_free(struct walk *walk);
 
 static inline struct frame *walk_top(struct walk *walk)
 {

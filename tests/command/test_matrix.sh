@@ -17,6 +17,7 @@ make_trees() {
     done
     # Names that sort differently as paths than entry by entry.
     mkdir -p "$work/small/a" "$work/small/a-b" "$work/small/a.b"
+    (mkdir "$work/small/many" && cd "$work/small/many" && seq -f "entry-%g" 1 3500 | xargs touch)
     touch "$work/small/a/x" "$work/small/a-b/x" "$work/small/a.b/x" "$work/small/a0"
     for i in 0 1 8191 8192 8193 16384 100000 262143 262144 262145 3000000; do
         head -c "$i" /dev/urandom >"$work/large/size-$i"
