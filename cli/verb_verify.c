@@ -22,14 +22,14 @@ struct verify_verb {
     uint64_t verified; /* compared, whatever came of it */
 };
 
-/* A line of results, with coreutils' escaping: a name that holds a newline or backslash has them
- * escaped, and the line says so by a leading backslash. */
+/* A line of results as coreutils prints it: a name that holds a newline is escaped, and the line
+ * says so by a leading backslash; other names stand as they are. */
 static int print_result(struct job *job, const char *path, size_t bytes, const char *result)
 {
     if (job->options->status || job->events)
         return 0;
     int error = 0;
-    if (memchr(path, '\n', bytes) || memchr(path, '\\', bytes) || memchr(path, '\r', bytes)) {
+    if (memchr(path, '\n', bytes)) {
         error = output_write(job->output, "\\", 1);
         for (size_t i = 0; i < bytes && !error; i++) {
             const char *escaped = path[i] == '\n'   ? "\\n"

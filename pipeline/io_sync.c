@@ -12,7 +12,7 @@ static int64_t read_at(const struct io_op *op, int fd)
     size_t done = 0;
     for (;;) {
         ssize_t got =
-            pread(fd, (uint8_t *)op->data + done, op->size - done, op->offset + (off_t)done);
+            syscall(SYS_pread64, fd, (uint8_t *)op->data + done, op->size - done, op->offset + (off_t)done);
         if (got < 0) {
             if (errno == EINTR)
                 continue;
@@ -30,7 +30,7 @@ static int64_t execute(const struct io_op *op, int fd)
     do {
         switch (op->code) {
         case IO_OPEN:
-            result = openat(op->dir, op->path, op->flags);
+            result = syscall(SYS_openat, op->dir, op->path, op->flags, 0);
             break;
         case IO_READ:
             return read_at(op, fd);
@@ -48,7 +48,7 @@ static int64_t execute(const struct io_op *op, int fd)
             break;
         case IO_CLOSE:
             /* Linux frees the descriptor even when close() is interrupted: never again. */
-            return close(fd) < 0 && errno != EINTR ? -errno : 0;
+            return syscall(SYS_close, fd) < 0 && errno != EINTR ? -errno : 0;
         case IO_PAUSE:
             nanosleep(&(struct timespec){.tv_nsec = (long)op->size}, NULL);
             return 0;

@@ -21,9 +21,10 @@
 #include "pipeline/fault.h"
 #include "pipeline/graph.h"
 
-/* Handing an item over costs about 0.2 us a hop, opening and reading a small file 3 us: with 64
- * files an item the hand-over is below half a percent. */
-#define BATCH_FILES_MAX 64
+/* Handing an item over costs about 0.2 us a hop and sometimes the waking of a thread, opening and
+ * reading a small file 2 us: with 128 files an item took 4 % less CPU time than with 64 on 200,000
+ * files of 0 to 4 KB. */
+#define BATCH_FILES_MAX 128
 
 #define BATCH_META_BYTES 65536
 

@@ -216,8 +216,8 @@ int digest_begin(struct digest_hasher *hasher, uint32_t set)
     if (set & ~hasher->known)
         return -EINVAL;
     hasher->set = set;
-    for (int id = 0; id < DIGEST_COUNT; id++)
-        if (set & 1u << id && !begin(hasher, id))
+    for (uint32_t rest = set; rest; rest &= rest - 1)
+        if (!begin(hasher, __builtin_ctz(rest)))
             return -EIO;
     return 0;
 }
@@ -225,13 +225,13 @@ int digest_begin(struct digest_hasher *hasher, uint32_t set)
 int digest_update(struct digest_hasher *hasher, const void *data, size_t bytes)
 {
     bool several = hasher->set & (hasher->set - 1);
-    const uint8_t *rest = data;
+    const uint8_t *from = data;
     while (bytes) {
         size_t piece = several && bytes > PIECE_BYTES ? PIECE_BYTES : bytes;
-        for (int id = 0; id < DIGEST_COUNT; id++)
-            if (hasher->set & 1u << id && !update(hasher, id, rest, piece))
+        for (uint32_t rest = hasher->set; rest; rest &= rest - 1)
+            if (!update(hasher, __builtin_ctz(rest), from, piece))
                 return -EIO;
-        rest += piece;
+        from += piece;
         bytes -= piece;
     }
     return 0;
@@ -239,9 +239,8 @@ int digest_update(struct digest_hasher *hasher, const void *data, size_t bytes)
 
 int digest_finish(struct digest_hasher *hasher, uint8_t *output)
 {
-    for (int id = 0; id < DIGEST_COUNT; id++) {
-        if (!(hasher->set & 1u << id))
-            continue;
+    for (uint32_t rest = hasher->set; rest; rest &= rest - 1) {
+        int id = __builtin_ctz(rest);
         if (!finish(hasher, id, output))
             return -EIO;
         output += table[id].bytes;

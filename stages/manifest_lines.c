@@ -141,14 +141,15 @@ static enum line_result tagged(char *text, size_t bytes, bool escaped, struct ma
         return LINE_NOTHING;
     const char *close = last_of(text, bytes, ") = ");
     size_t close_bytes = 4;
-    if (!close) {
-        close = last_of(text, bytes, ")= ");
+    const char *close_openssl = last_of(text, bytes, ")= ");
+    if (!close || close_openssl > close) {
+        close = close_openssl;
         close_bytes = 3;
     }
     if (!close || close < open)
         return LINE_NOTHING;
     size_t tag_bytes = (size_t)(open - text);
-    if (text[tag_bytes - 1] == ' ')
+    while (tag_bytes && text[tag_bytes - 1] == ' ') /* rhash aligns them */
         tag_bytes--;
     const char *hex = close + close_bytes;
     size_t hex_bytes = bytes - (size_t)(hex - text);

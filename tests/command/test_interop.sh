@@ -108,7 +108,7 @@ if has xxhsum; then
         runs "hash -a ${pair%:*}" "$TREEMILL" hash -q -a "${pair%:*}" -f -o ours easy
         runs "xxhsum -c of ${pair%:*}" xxhsum -c ours
         xargs -0 xxhsum "${pair#*:}" <easy.names >theirs 2>/dev/null
-        runs "verify xxhsum ${pair#*:}" "$TREEMILL" verify -q --strict theirs
+        runs "verify xxhsum ${pair#*:}" "$TREEMILL" verify -q --strict -a "${pair%:*}" theirs
     done
 fi
 if has hashdeep; then
@@ -145,7 +145,7 @@ if has jq; then
     runs "jq reads it" jq -e '.sha256 | length == 64' ours
     runs "verify json" "$TREEMILL" verify -q --strict ours
     "$TREEMILL" hash -q --json hard >ours
-    runs "--json events" jq -e 'select(.event == "file") | .digests.sha256 | length == 64' ours
+    runs "--json events" jq -es 'map(select(.event == "file")) | length == 13 and all(.digests.sha256 | length == 64)' ours
     if [ "$(jq -r 'select(.event == "summary") | .files' ours)" -eq 13 ]; then ok; else bad summary; fi
 fi
 
