@@ -246,7 +246,11 @@ static void report_failure(struct job *job)
     const char *path;
     if (!graph_failure(job->graph, &fault, &path))
         return;
-    const char *name = *path ? path : job->output ? output_name(job->output) : NULL;
+    const char *name = *path ? path : NULL;
+    if (!name && job->output)
+        name = output_name(job->output);
+    else if (!name && job->events && fault.operation == TM_OP_WRITE)
+        name = "standard output"; /* where events go, whatever else does */
     job_fatal(job, name, fault);
 }
 
@@ -412,8 +416,9 @@ int job_end(struct job *job)
         };
         report_summary(job->report, &summary);
     }
-    if (job->events && events_finish(job->events) && status < EXIT_FATAL) {
-        report_error_text(job->report, "standard output", "write", "%s", strerror(EIO));
+    int events_error = job->events ? events_finish(job->events) : 0;
+    if (events_error && status != EXIT_FATAL && status <= 128) {
+        report_error_text(job->report, "standard output", "write", "%s", strerror(-events_error));
         status = EXIT_FATAL;
     }
     output_discard(job->output);

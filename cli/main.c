@@ -21,10 +21,13 @@
  *   pipeline/io*.c        the operations that stages ask for
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/job.h"
 #include "cli/verbs.h"
@@ -62,8 +65,25 @@ static int run_verb(const struct options *options)
     return printed();
 }
 
+/* A standard descriptor that was closed by the caller would be given to the next file opened, and
+ * data or messages would go into that. /dev/null takes its place, opened for the direction that is
+ * not its use: reading standard input, writing standard output still fail with EBADF. */
+static bool hold_standard_descriptors(void)
+{
+    static const int contrary[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", contrary[fd]) != fd) /* the lowest free number */
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_descriptors()) /* there may be nowhere to say so */
+        return EXIT_FATAL;
     struct options options;
     char error[512];
     setlocale(LC_CTYPE, ""); /* to know whether the terminal shows UTF-8 */

@@ -68,6 +68,24 @@ static int send_event(struct hash_verb *verb, const struct item_view *view, unsi
     return events_file(verb->job.events, &event);
 }
 
+/* A reader of a slow job sees results as they come: while names may still be waited for. */
+static int flush_when_slow(struct hash_verb *verb)
+{
+    if (!verb->job.options->files_from.count ||
+        atomic_load_explicit(&verb->job.totals.final, memory_order_relaxed))
+        return 0;
+    int error = verb->writes_manifest ? output_flush(verb->job.output) : 0;
+    return !error && verb->writes_events ? events_flush(verb->job.events) : error;
+}
+
+static int write_batch(struct hash_verb *verb, const struct item_view *view)
+{
+    const struct batch *batch = batch_of(view);
+    if (batch->rendered_bytes == BATCH_NOT_RENDERED)
+        return write_unrendered(verb, view);
+    return output_write(verb->job.output, view->input + BATCH_META_BYTES, batch->rendered_bytes);
+}
+
 static int take_batch(void *context, const struct item_view *view)
 {
     struct hash_verb *verb = context;
@@ -79,18 +97,9 @@ static int take_batch(void *context, const struct item_view *view)
     }
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    if (error || !verb->writes_manifest || fault_is_set(view->item->fault))
-        return error;
-    if (batch->rendered_bytes == BATCH_NOT_RENDERED)
-        error = write_unrendered(verb, view);
-    else
-        error = output_write(verb->job.output, view->input + BATCH_META_BYTES,
-                             batch->rendered_bytes);
-    /* A reader of a slow job sees lines as they come. */
-    if (!error && !atomic_load_explicit(&verb->job.totals.final, memory_order_relaxed) &&
-        verb->job.options->files_from.count)
-        error = output_flush(verb->job.output);
-    return error;
+    if (!error && verb->writes_manifest && !fault_is_set(view->item->fault))
+        error = write_batch(verb, view);
+    return error ? error : flush_when_slow(verb);
 }
 
 /* Before and after. */

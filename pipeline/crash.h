@@ -21,6 +21,7 @@ enum crash_point {
     CRASH_TAKE_COUNTED,   /* all done, still holding the lock */
     CRASH_TAKE_UNLOCKED,  /* owns the item, woke nobody */
     CRASH_TAKE_ASLEEP,    /* counted as a sleeper, lock left */
+    CRASH_TAKE_WOKEN,     /* woken, and the wake-up was for it alone */
     CRASH_REBUILD,        /* in the middle of repairing after another death */
     CRASH_WORK,           /* while a stage works on an item */
     CRASH_POINT_COUNT

@@ -1,6 +1,7 @@
 #include "pipeline/queue.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ static void rebuild_locked(struct tm_queue *queue)
     state->count = 0;
     for (uint32_t i = 0; i < queue->item_count; i++) {
         struct item_word word = item_word_load(&queue->items[i]);
-        if (word.state == ITEM_QUEUED && word.queue == state->id)
+        if ((word.state == ITEM_QUEUED || SEEDED(4)) && word.queue == state->id)
             link_item_locked(queue, i);
         CRASH_POINT(CRASH_REBUILD);
     }
@@ -154,10 +155,13 @@ static void sleep_locked(struct tm_queue *queue, _Atomic uint32_t *event, uint32
     ++*asleep;
     uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
     lock_release(&queue->state->lock);
-    if (SEEDED(3))
+    if (SEEDED(3)) {
+        sched_yield(); /* the fault is rare; make it less so */
         seen = atomic_load_explicit(event, memory_order_relaxed);
+    }
     CRASH_POINT(CRASH_TAKE_ASLEEP);
     event_wait(event, seen);
+    CRASH_POINT(CRASH_TAKE_WOKEN);
     lock_queue(queue);
     --*asleep;
 }
@@ -278,8 +282,7 @@ static void claim_locked(struct tm_queue *queue, uint32_t index, uint16_t worker
     struct queue_state *state = queue->state;
     struct tm_item *item = &queue->items[index];
     CRASH_POINT(CRASH_TAKE_LOCKED);
-    if (!SEEDED(4))
-        store_word_locked(item, ITEM_OWNED, state->id, worker); /* it changes hands here */
+    store_word_locked(item, ITEM_OWNED, state->id, worker); /* it changes hands here */
     CRASH_POINT(CRASH_TAKE_WORD);
     if (state->keyed && item->stream) {
         struct tm_stream *stream = &queue->streams[item->stream - 1];
@@ -287,11 +290,11 @@ static void claim_locked(struct tm_queue *queue, uint32_t index, uint16_t worker
         stream->next = item->chunk + 1;
     }
     unlink_item_locked(queue, index);
-    if (SEEDED(4))
-        store_word_locked(item, ITEM_OWNED, state->id, worker);
     state->taken++;
     wake_putters_locked(queue, wake, false);
-    if (state->taken == state->end_taken)
+    /* Takers that may not have what was left in a keyed queue wait for its end. */
+    bool was_last = state->send_finished && state->head == ITEM_NONE;
+    if (was_last || state->taken == state->end_taken)
         wake_takers_locked(queue, wake, true);
     CRASH_POINT(CRASH_TAKE_COUNTED);
 }

@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# What cannot be read, is not a file, vanishes or changes: one line each, the right exit status,
+# never a wrong digest, and the other files hashed all the same.
+set -u
+work=$(mktemp -d) || exit 1
+trap 'cd / && chmod -R u+rwx "$work" && rm -rf "$work"' EXIT
+passed=0 failed=0
+chmod 755 "$work"
+cd "$work" || exit 1
+
+ok() {
+    passed=$((passed + 1))
+}
+
+bad() { # TEXT
+    failed=$((failed + 1))
+    echo "FAILED: $1 (status $status)"
+    head -n 5 "$work/out"
+    head -n 5 "$work/err"
+}
+
+check() { # TEXT COMMAND...: passes when the command does
+    local text=$1
+    shift
+    if "$@"; then ok; else bad "$text"; fi
+}
+
+status=0
+run() { # COMMAND...: sets status, writes out and err
+    status=0
+    timeout 60 "$@" >"$work/out" 2>"$work/err" || status=$?
+}
+
+# One line for one path, of the form that scripts may rely on; -q leaves out the notices of what is
+# skipped, so that some commands are run without it, and write their summary, too.
+one_line() { # PATTERN
+    grep -Ev '^treemill: hashed [0-9]' "$work/err" >"$work/lines"
+    [ "$(wc -l <"$work/lines")" -eq 1 ] && grep -Eqx "treemill: $1" "$work/lines"
+}
+
+ends() { # STATUS PATTERN-OF-THE-ONLY-LINE
+    [ "$status" -eq "$1" ] && one_line "$2"
+}
+
+inline="--scan=inline --read=inline --hash=inline --write=inline"
+processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+user=()
+[ "$(id -u)" -ne 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+# Each kind of entry that is no readable file, beside two that are.
+mkdir -p tree/closed tree/sub
+echo a >tree/a
+echo z >tree/sub/z
+echo n >tree/no-read
+chmod 0 tree/no-read tree/closed
+mkfifo tree/fifo
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("tree/socket")' 2>err ||
+    { echo "left out: no socket (python3 is missing)" && mkfifo tree/socket; }
+ln -s a tree/link
+ln -s nowhere tree/dangling
+ln -s . tree/sub/loop
+sha256sum tree/a tree/sub/z >want
+for model in "" "$inline" "$processes"; do
+    # shellcheck disable=SC2086  # options are words
+    run "${user[@]}" "$TREEMILL" hash $model tree
+    check "readable files are hashed $model" cmp -s want out
+    check "the others are counted" grep -q '^treemill: hashed 2 files, .* 2 errors, 2 skipped$' err
+    grep -v ': hashed' err | LC_ALL=C sort >lines
+    {
+        echo "treemill: tree/closed: list: Permission denied"
+        echo "treemill: tree/fifo: skipped: not a regular file"
+        echo "treemill: tree/no-read: open: Permission denied"
+        echo "treemill: tree/socket: skipped: not a regular file"
+    } | diff - lines
+    check "a line for each other $model" [ "$? $status" = "0 3" ]
+done
+
+# Links: operands are followed, others with -L, which ends.
+run "$TREEMILL" hash -q tree/link
+check "a link as operand" [ "$status $(cat out)" = "0 $(sha256sum tree/link)" ]
+run "$TREEMILL" hash -q tree/dangling
+check "a dangling link as operand" ends 3 'tree/dangling: stat: No such file or directory'
+ln -s tree root
+run "${user[@]}" "$TREEMILL" hash -q root
+check "a link to a directory as operand" diff <(sha256sum root/a root/sub/z) out
+for model in "" "$inline" "$processes"; do
+    # shellcheck disable=SC2086  # options are words
+    run "${user[@]}" "$TREEMILL" hash -q -L $model tree
+    check "-L $model" diff <(sha256sum tree/a tree/link tree/sub/z) out
+    check "-L names the loop $model" grep -q '^treemill: tree/sub/loop: .*loop' err
+    check "-L names the dangling link $model" grep -q '^treemill: tree/dangling: stat: No such' err
+done
+
+# A device, the memory of a process: no regular files.
+run "$TREEMILL" hash /dev/zero
+check "a device" ends 3 '/dev/zero: skipped: not a regular file'
+
+# Files of /proc say that they are empty.
+for name in version cpuinfo; do
+    for model in "" "$processes" --block-size=4K; do
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash -q $model "/proc/$name"
+        # The frequencies in cpuinfo may have moved between the two.
+        [ "$(cat out)" = "$(sha256sum "/proc/$name")" ] || run "$TREEMILL" hash -q "/proc/$name"
+        check "/proc/$name $model" [ "$status $(cat out)" = "0 $(sha256sum "/proc/$name")" ]
+    done
+done
+
+# A name that vanishes after it was written to the list.
+mkfifo names
+for model in "" "$inline" "$processes"; do
+    echo gone >gone
+    (
+        exec 3>names
+        echo tree/a >&3
+        echo gone >&3
+        sleep 0.2
+        echo tree/sub/z >&3
+    ) &
+    rm gone
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --files-from=names
+    wait $!
+    check "a vanished file $model" ends 3 'gone: (stat|open): No such file or directory'
+    check "the others $model" cmp -s want out
+done
+# Files that come and go while the tree is listed: nothing but such lines.
+mkdir busy
+echo stays >busy/stays
+touch run
+while [ -e run ]; do
+    touch busy/{1..60}
+    rm -f busy/{1..60}
+done &
+for round in 1 2 3 4 5 6; do
+    run "$TREEMILL" hash -q busy
+    grep -Evq '^treemill: busy/[0-9]+: (stat|open): No such file or directory$' err &&
+        bad "a tree in motion, round $round"
+    check "what stays" grep -qx "$(sha256sum busy/stays)" out
+done
+rm run && wait
+
+# A file that grows while it is read.
+head -c 50000000 /dev/zero >grows
+touch run
+while [ -e run ]; do echo more >>grows; done &
+for model in "" "$inline" "$processes"; do
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --on-change=fail grows
+    check "--on-change=fail $model" ends 3 'grows: read: .*changed.*'
+    check "no digest $model" [ ! -s out ]
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --on-change=retry:2 grows
+    check "--on-change=retry:2 $model" ends 3 'grows: read: .*changed.*'
+    check "no digest after retries $model" [ ! -s out ]
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash $model --on-change=warn grows
+    check "--on-change=warn $model" ends 3 'grows: .*changed.*'
+    check "a digest, with the warning $model" [ "$(wc -l <out)" -eq 1 ]
+done
+rm run && wait
+# Changes end after a while: a retry gets what is there then.
+for model in "" "$processes"; do
+    (for _ in {1..20}; do echo more >>grows && sleep 0.01; done) &
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --on-change=retry:100 grows
+    wait
+    check "it settled $model" [ "$status $(cat out)" = "0 $(sha256sum grows)" ]
+done
+
+# Few descriptors
+mkdir few
+for name in {1..300}; do echo "$name" >"few/$name"; done
+LC_ALL=C sha256sum few/* | LC_ALL=C sort -k 2 >want
+for model in "" "-T 4" "$processes"; do
+    run bash -c "ulimit -n 16 && exec \"\$TREEMILL\" hash -q $model few"
+    if [ "$status" -eq 0 ]; then
+        check "16 descriptors $model" cmp -s want out
+    else
+        check "16 descriptors, said so $model" ends 2 '.*Too many open files.*'
+    fi
+done
+
+# Memory: the minimum is named and is enough.
+for model in "" "$inline" "$processes" "-T 8" "--block-size=8M" "--hash=threads:64"; do
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --memory=1M few
+    [ "$status" -eq 0 ] && cmp -s want out && ok && continue
+    check "too little memory $model" ends 2 '--memory: .* need at least [0-9]+[KMG]?'
+    least=$(sed 's/.*at least //' err)
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model "--memory=$least" few
+    check "the named minimum, $least $model" [ "$status" -eq 0 ]
+    check "its output $model" cmp -s want out
+done
+
+# Wrong use: status 2, one line, nothing on standard output.
+for wrong in --no-such-option --memory=1K --memory= --memory=x --on-change=never --on-change=retry:0 \
+    --on-change=retry:x --read=fibers --read=threads:-1 --read=threads:x --stages=fry=inline \
+    --block-size=1 --algorithm=rot13 --format=xml --order=size --min-size=x --newer=someday \
+    --exclude-from=nowhere --files-from=nowhere --progress-interval=x -T=x; do
+    run "$TREEMILL" hash "$wrong" tree/a
+    check "wrong: $wrong" ends 2 '.+'
+    check "no output: $wrong" [ ! -s out ]
+done
+run "$TREEMILL" hash
+check "no operand" ends 2 'hash needs .*'
+run "$TREEMILL" hash tree/a --files-from
+check "an option without its value" ends 2 '.*--files-from .*'
+run "$TREEMILL" mash tree
+check "no such verb" ends 2 '.*mash.*'
+run "$TREEMILL" verify
+check "verify without operand" ends 2 'verify needs .*'
+run "$TREEMILL" verify -q nowhere
+check "verify without its manifest" [ "$status" -ne 0 ]
+check "verify says so" one_line 'nowhere: .*: No such file or directory'
+
+# A missing operand does not stop the others; an odd name stays one line.
+run "$TREEMILL" hash -q nowhere tree/a $'new\nline' 'tree/a/b'
+check "missing operands" [ "$status $(cat out)" = "3 $(sha256sum tree/a)" ]
+check "one line each" [ "$(grep -Ec '^treemill: .+: [a-z]+: [A-Z]' err) $(wc -l <err)" = "3 3" ]
+run "$TREEMILL" hash -q --fail-fast nowhere tree/a
+check "--fail-fast" ends 2 'nowhere: stat: No such file or directory'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

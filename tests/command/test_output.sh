@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Where results go: no file is half written, replaced unasked or left behind; standard descriptors
+# may be closed, full or gone; events are JSON; lines come as soon as they are known.
+set -u
+work=$(mktemp -d) || exit 1
+trap 'cd / && { [ ! -e "$work/mounted" ] || umount "$work/disk"; } && rm -rf "$work"' EXIT
+passed=0 failed=0
+cd "$work" || exit 1
+
+ok() {
+    passed=$((passed + 1))
+}
+
+bad() { # TEXT
+    failed=$((failed + 1))
+    echo "FAILED: $1 (status $status)"
+    head -n 3 "$work/out"
+    head -n 3 "$work/err"
+}
+
+check() { # TEXT COMMAND...
+    local text=$1
+    shift
+    if "$@"; then ok; else bad "$text"; fi
+}
+
+status=0
+run() { # COMMAND...
+    status=0
+    timeout 60 "$@" >"$work/out" 2>"$work/err" || status=$?
+}
+
+ends() { # STATUS PATTERN-OF-THE-ONLY-LINE
+    [ "$status" -eq "$1" ] && [ "$(wc -l <err)" -eq 1 ] && grep -Eqx "treemill: $2" err
+}
+
+inline="--scan=inline --read=inline --hash=inline --write=inline"
+processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+models=("" "$inline" "$processes")
+
+mkdir tree results
+for name in {1..4000}; do echo "$name" >"tree/$name"; done
+find tree -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >want
+
+only() { # NAME...: nothing else is in results
+    diff <(printf '%s\n' "$@" | LC_ALL=C sort) <(find results -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
+}
+
+# A file of results appears complete, or not at all.
+for model in "${models[@]}"; do
+    # shellcheck disable=SC2086  # options are words
+    {
+        rm -rf results && mkdir results
+        run "$TREEMILL" hash -q $model -o results/new tree
+        check "-o $model" cmp -s want results/new
+        check "nothing on standard output $model" [ "$status$(wc -c <out)" = 00 ]
+        echo precious >results/old
+        run "$TREEMILL" hash -q $model -o results/old tree
+        check "-o refuses $model" ends 2 'results/old: create: .*exists.*'
+        check "-o leaves what is there $model" grep -qx precious results/old
+        run "$TREEMILL" hash -q $model --force -o results/old tree
+        check "--force replaces $model" cmp -s want results/old
+        run "$TREEMILL" hash -q $model --force --fsync=file -o results/old tree
+        check "--fsync=file" [ $status -eq 0 ]
+        run "$TREEMILL" hash -q $model -o results/nowhere/new tree
+        check "-o in a directory that is missing $model" ends 2 'results/nowhere/new: create: No such.*'
+        run "$TREEMILL" hash -q $model -o results tree
+        check "-o names a directory $model" ends 2 'results: create: Is a directory'
+        run "$TREEMILL" hash -q $model --fail-fast -o results/never tree/1 nowhere tree
+        check "--fail-fast publishes nothing $model" [ $status -eq 2 ]
+        run "$TREEMILL" hash -q $model -o /dev/full tree
+        check "-o /dev/full $model" ends 2 '/dev/full: write: No space left on device'
+        check "nothing else is left $model" only new old
+    }
+    for json in "" --json; do
+        status=0
+        # shellcheck disable=SC2086  # options are words
+        timeout 60 "$TREEMILL" hash -q $model $json tree >/dev/full 2>err || status=$?
+        check "a full standard output $json $model" \
+            ends 2 'standard output: write: No space left on device'
+        # The reader is gone after a line.
+        # shellcheck disable=SC2086  # options are words
+        timeout 60 "$TREEMILL" hash -q $model $json tree tree tree 2>err | head -n 1 >out
+        status=${PIPESTATUS[0]}
+        check "a reader that leaves $json $model" ends 2 'standard output: write: Broken pipe'
+    done
+done
+# The file that is replaced may be read meanwhile: it is another file.
+echo old >results/old
+exec 4<results/old
+run "$TREEMILL" hash -q -f -o results/old tree/1
+check "a replaced file keeps its readers" [ "$(cat <&4)" = old ]
+exec 4<&-
+
+# Closed standard descriptors: no other file takes their place.
+for model in "${models[@]}"; do
+    # shellcheck disable=SC2086  # options are words
+    {
+        status=0
+        "$TREEMILL" hash -q $model tree <&- >out 2>err || status=$?
+        check "closed input $model" [ "$status$(cmp want out)" = 0 ]
+        "$TREEMILL" hash -q $model - tree/1 <&- >out 2>err || status=$?
+        check "closed input, to be read $model" ends 3 '-: read: Bad file descriptor'
+        check "the other file $model" cmp -s out <(sha256sum tree/1)
+        status=0
+        "$TREEMILL" hash -q $model tree >&- 2>err || status=$?
+        check "closed output $model" ends 2 'standard output: write: Bad file descriptor'
+        status=0
+        "$TREEMILL" hash $model tree >out 2>&- || status=$?
+        check "closed messages $model" [ "$status$(cmp want out)" = 0 ]
+        rm -f results/new
+        status=0
+        "$TREEMILL" hash -v $model -o results/new tree <&- >&- 2>&- || status=$?
+        check "all closed $model" [ "$status$(cmp want results/new)" = 0 ]
+        status=0
+        "$TREEMILL" verify $model results/new >&- 2>err || status=$?
+        check "verify, closed output $model" [ "$status" -eq 2 ]
+        check "the manifest is unharmed $model" cmp -s want results/new
+    }
+done
+
+# A full disk
+mkdir disk
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=64k tmpfs disk 2>err; then
+    : >mounted
+    for model in "${models[@]}"; do
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash -q $model -o disk/new tree
+        check "a full disk $model" ends 2 'disk/new: write: No space left on device'
+        check "nothing is left on it $model" [ -z "$(ls -A disk)" ]
+        echo precious >disk/old
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash -q $model --force -o disk/old tree
+        check "a full disk, to replace $model" ends 2 'disk/old: write: No space left on device'
+        check "the old file stays alone $model" [ "$(ls -A disk)$(cat disk/old)" = oldprecious ]
+        rm disk/old
+    done
+else
+    echo "left out: a full disk (no right to mount one)"
+fi
+
+# Events and progress for programs: one JSON object a line.
+if command -v jq >/dev/null; then
+    ndjson() { # FILE: each line for itself an object with an event
+        [ "$(jq -R -c 'fromjson | .event | strings' "$1" | wc -l)" -eq "$(wc -l <"$1")" ] &&
+            [ -s "$1" ]
+    }
+    printf odd >tree/$'\xff"\n'
+    for model in "${models[@]}"; do
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash $model --json tree nowhere
+        check "--json is NDJSON $model" ndjson out
+        check "--json: kinds $model" [ "$(jq -r .event out | grep -vx status |
+            sort | uniq -c | tr -s ' \n' ' ')" = \
+            " 1 error 4001 file 1 start 1 summary " ]
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash $model --progress=json --progress-interval=100ms tree nowhere
+        check "--progress=json $model" ndjson err
+        check "only lines of the manifest beside it $model" [ "$(grep -Ec \
+            '^\\?[0-9a-f]{64}  tree/' out) $(wc -l <out)" = "4001 4001" ]
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash $model -v --stats --progress=always tree nowhere
+        check "people's lines stay off standard output $model" [ "$(grep -Ecv \
+            '^\\?[0-9a-f]{64}  tree/' out)" -eq 0 ]
+    done
+else
+    echo "left out: events (jq is missing)"
+fi
+
+# Names come slowly: what is known is written before the next one is there.
+mkfifo names results.fifo
+for options in "${models[@]}" --json; do
+    # shellcheck disable=SC2086  # options are words
+    timeout 60 "$TREEMILL" hash -q $options --files-from=- <names >results.fifo 2>err &
+    exec 5>names 6<results.fifo
+    came=0
+    for name in 1 2 3; do
+        echo "tree/$name" >&5
+        while read -t 10 -r line <&6; do
+            case $line in *tree/$name*) came=$((came + 1)) && break ;; esac
+        done
+    done
+    exec 5>&- 6<&-
+    status=0
+    wait $! || status=$?
+    check "results as they come: $came of 3 $options" [ "$came" -eq 3 ]
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

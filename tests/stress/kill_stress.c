@@ -1,0 +1,249 @@
+/* Stress of the whole engine: a graph of worker processes, killed at random and at marked points,
+ * while items, single ones and streams, go through three stages.
+ *
+ *   kill_stress [KILLS [AT-POINTS [SEED]]]      default: 300 random kills, 100 at marked points
+ *
+ * The long form is `kill_stress 9000 1000`. Checked: every item reaches the sink exactly once and
+ * in order, with the right content; the chunks of a stream are summed up in order by one worker
+ * or, after its death, marked as broken by its follower (as the hash stage does); all credits are
+ * back at the end; nothing hangs. Needs a build with TREEMILL_CRASH_POINTS for the second kind.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/crash.h"
+#include "pipeline/graph_private.h"
+#include "tests/stress/harness.h"
+
+struct content {
+    uint64_t number; /* of the item or stream, set by the source */
+    uint64_t steps;  /* which stages have worked on it: a bit each */
+    uint64_t sum;    /* stage 2: of a stream's chunk numbers, on its last chunk */
+    bool broken;     /* stage 2: not all chunks were seen by this worker */
+};
+
+static struct content *content_of(const struct item_view *view)
+{
+    return (struct content *)view->input;
+}
+
+/* Stages may be run again after a death: their work can be repeated. */
+static void mark_first(void *state, const struct item_view *view)
+{
+    (void)state;
+    content_of(view)->steps |= 1;
+}
+
+struct summer {
+    uint64_t number;
+    uint32_t next;
+    uint64_t sum;
+    bool whole;
+};
+
+static int summer_open(void *job, void **state)
+{
+    (void)job;
+    *state = calloc(1, sizeof(struct summer));
+    return *state ? 0 : -ENOMEM;
+}
+
+static void sum_stream(void *state, const struct item_view *view)
+{
+    struct summer *summer = state;
+    struct content *content = content_of(view);
+    const struct tm_item *item = view->item;
+    CHECK(content->steps & 1);
+    content->steps |= 2;
+    if (!item->stream)
+        return;
+    if (item->chunk == 0)
+        *summer = (struct summer){.number = content->number, .whole = true};
+    if (summer->number != content->number || summer->next != item->chunk)
+        summer->whole = false;
+    summer->number = content->number;
+    summer->next = item->chunk + 1;
+    summer->sum += item->chunk + 1;
+    content->sum = summer->sum;
+    content->broken = !summer->whole;
+}
+
+static void mark_last(void *state, const struct item_view *view)
+{
+    (void)state;
+    content_of(view)->steps |= 4;
+}
+
+static const struct stage_ops first_stage = {.name = "read", .run = mark_first};
+static const struct stage_ops second_stage = {
+    .name = "hash", .keyed = true, .open = summer_open, .close = free, .run = sum_stream};
+static const struct stage_ops third_stage = {.name = "write", .run = mark_last};
+
+/* The sink. */
+
+static struct {
+    struct tm_graph *graph;
+    _Atomic uint64_t delivered;
+    uint64_t streams, broken;
+} seen;
+
+static int take_item(void *context, const struct item_view *view)
+{
+    const struct content *content = content_of(view);
+    const struct tm_item *item = view->item;
+    (void)context;
+    CHECK(!fault_is_set(item->fault));
+    CHECK(content->number == atomic_load(&seen.delivered)); /* in order: none lost, none doubled */
+    CHECK(content->steps == 7);
+    if (item->stream) {
+        uint64_t chunks = item->chunk + 1;
+        CHECK(item->last);
+        CHECK(content->broken || content->sum == chunks * (chunks + 1) / 2);
+        seen.streams++;
+        seen.broken += content->broken;
+        lane_stream_end(graph_lane(seen.graph, 0), item->stream);
+    }
+    atomic_fetch_add(&seen.delivered, 1);
+    get_on();
+    return 0;
+}
+
+/* The killer: its own thread in the main process. */
+
+static struct {
+    unsigned random_kills, point_kills; /* wanted */
+    struct crash_plan *plan;
+    uint64_t random;
+    _Atomic bool finished;
+    unsigned killed;
+} killer;
+
+static unsigned deaths_at_points(void)
+{
+    unsigned deaths = 0;
+    for (unsigned p = 0; p < CRASH_POINT_COUNT; p++)
+        deaths += atomic_load(&killer.plan->deaths[p]);
+    return deaths;
+}
+
+static void *kill_workers(void *unused)
+{
+    (void)unused;
+    unsigned round = 0;
+    while (killer.killed < killer.random_kills || deaths_at_points() < killer.point_kills) {
+        usleep((useconds_t)(next_random(&killer.random) % 3000));
+        if (deaths_at_points() < killer.point_kills && round++ % 2 == 0)
+            /* All points in turn, at a random one of the next passes. */
+            atomic_store(&killer.plan->countdown[round / 2 % CRASH_POINT_COUNT],
+                         1 + (uint32_t)(next_random(&killer.random) % 20));
+        const char *stage;
+        int pid;
+        unsigned number = (unsigned)(next_random(&killer.random) % 7);
+        if (killer.killed < killer.random_kills &&
+            graph_worker(seen.graph, number, &stage, &pid) && pid > 0 && kill(pid, SIGKILL) == 0)
+            killer.killed++;
+    }
+    for (unsigned p = 0; p < CRASH_POINT_COUNT; p++)
+        atomic_store(&killer.plan->countdown[p], 0);
+    atomic_store(&killer.finished, true);
+    return NULL;
+}
+
+/* The source. */
+
+static void submit_stream(struct tm_lane *lane, uint64_t random)
+{
+    uint64_t number;
+    uint32_t stream = lane_stream_begin(lane, &number);
+    uint32_t chunks = 1 + (uint32_t)(random % 30);
+    for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+        struct item_view view;
+        CHECK(lane_acquire(lane, &view) == 0);
+        *content_of(&view) = (struct content){.number = number};
+        view.item->stream = stream;
+        view.item->chunk = chunk;
+        view.item->last = chunk + 1 == chunks;
+        CHECK(lane_submit_chunk(lane, &view, number) == 0);
+    }
+}
+
+static uint64_t run_source(struct tm_lane *lane)
+{
+    uint64_t count = 0;
+    while (!atomic_load(&killer.finished)) {
+        uint64_t random = next_random(&killer.random);
+        if (random % 16 == 0) {
+            submit_stream(lane, random >> 8);
+        } else {
+            struct item_view view;
+            CHECK(lane_acquire(lane, &view) == 0);
+            *content_of(&view) = (struct content){.number = count};
+            CHECK(lane_submit(lane, &view) == 0);
+        }
+        count++;
+    }
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+#if defined(__SANITIZE_THREAD__)
+    puts("kill_stress: skipped: ThreadSanitizer does not follow forked workers");
+    return 77;
+#endif
+    killer.random_kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 300;
+    killer.point_kills = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 100;
+    uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) | 1 : 1;
+    killer.random = seed;
+#ifndef TREEMILL_CRASH_POINTS
+    killer.point_kills = 0;
+#endif
+    running_mode = "kill_stress";
+    struct tm_arena arena;
+    CHECK(arena_create(&arena, sizeof *killer.plan) == 0);
+    killer.plan = arena_take(&arena, sizeof *killer.plan, CACHE_LINE_BYTES);
+    crash_set_plan(killer.plan);
+
+    struct graph_setup setup = {
+        .lane_count = 1,
+        .max_tries = 255, /* no item is to blame: it is always the killer */
+        .lane[0] = {
+            .stage = {{.ops = &first_stage, .model = MODEL_PROCESSES, .workers = 2},
+                      {.ops = &second_stage, .model = MODEL_PROCESSES, .workers = 3},
+                      {.ops = &third_stage, .model = MODEL_PROCESSES, .workers = 2}},
+            .stage_count = 3,
+            .items = 24,
+            .input_bytes = 4096,
+            .output_bytes = 64,
+            .sink = take_item,
+            .ordered = true,
+        },
+    };
+    time_t begun = time(NULL);
+    CHECK(graph_create(&setup, &seen.graph) == 0);
+    CHECK(graph_start(seen.graph) == 0);
+    start_watchdog();
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, kill_workers, NULL) == 0);
+    struct tm_lane *lane = graph_lane(seen.graph, 0);
+    uint64_t count = run_source(lane);
+    pthread_join(thread, NULL);
+    lane_finish(lane);
+    while (atomic_load(&seen.delivered) < count)
+        usleep(1000);
+    usleep(1000); /* the last credit's way back to the pool */
+    CHECK(queue_count(&lane->pool) == setup.lane[0].items);
+    graph_finish(seen.graph);
+    struct tm_fault fault;
+    const char *path;
+    CHECK(!graph_failure(seen.graph, &fault, &path));
+    printf("kill_stress: %u random kills, %u at marked points, %llu items (%llu streams, %llu "
+           "begun again), %ld s: 0 lost, 0 doubled, no hang\n",
+           killer.killed, deaths_at_points(), (unsigned long long)count,
+           (unsigned long long)seen.streams, (unsigned long long)seen.broken,
+           (long)(time(NULL) - begun));
+    graph_destroy(seen.graph);
+    return 0;
+}
