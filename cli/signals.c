@@ -27,12 +27,22 @@ static struct {
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 #define END_SECONDS 2
 
+/* nohup(1), and shells for what they put into the background, start programs with signals ignored.
+ * They stay so: a blocked signal would come to sigwaitinfo() in spite of that. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+    return number != SIGUSR1 && number != SIGUSR2 && sigaction(number, NULL, &action) == 0 &&
+           action.sa_handler == SIG_IGN;
+}
+
 static sigset_t watched_set(void)
 {
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
-        sigaddset(&set, watched[i]);
+        if (!is_ignored(watched[i]))
+            sigaddset(&set, watched[i]);
     return set;
 }
 

@@ -20,9 +20,6 @@ struct worker_slot {
         _Atomic uint64_t items, bytes, busy_ns;
     } stage[LANE_STAGES_MAX]; /* by number within the group */
     _Atomic uint64_t restarts; /* supervisor writes */
-    /* Supervisor only. */
-    uint64_t items_at_start;
-    unsigned deaths_without_work;
 };
 
 /* In the arena. `claim` is won by compare-and-swap; the winner fills the rest and then stores
@@ -47,6 +44,9 @@ struct tm_group {
     unsigned first_slot;
     struct tm_queue queue;
     struct tm_queue *output; /* the next group's queue or the done queue */
+    /* Supervisor only: to see whether workers die without getting anywhere. */
+    uint64_t items_at_death;
+    unsigned deaths_without_work;
 };
 
 /* One worker's private side: what its stages' open() made. */

@@ -265,9 +265,9 @@ void lane_stream_end(struct tm_lane *lane, uint32_t stream)
 
 /* After a death. */
 
-/* Workers that die before they have finished a single item, so many times in a row, will not do
- * better the next time. */
-#define DEATHS_WITHOUT_WORK_MAX 5
+/* When so many workers of a group have died one after another and none has finished an item
+ * meanwhile, the next one will not do better. */
+#define DEATHS_WITHOUT_WORK_MAX 100
 
 static void put_back(struct tm_group *group, uint32_t index, struct tm_fault fault)
 {
@@ -287,9 +287,13 @@ static void put_back(struct tm_group *group, uint32_t index, struct tm_fault fau
     queue_requeue(&group->queue, index);
 }
 
-static uint64_t items_done(const struct worker_slot *slot)
+static uint64_t items_done(const struct tm_group *group)
 {
-    return atomic_load_explicit(&slot->stage[0].items, memory_order_relaxed);
+    uint64_t items = 0;
+    for (unsigned w = 0; w < group->worker_count; w++)
+        items += atomic_load_explicit(&group->lane->graph->slot[group->first_slot + w].stage[0].items,
+                                      memory_order_relaxed);
+    return items;
 }
 
 bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
@@ -309,21 +313,20 @@ bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
         .stage = (uint16_t)group->first_stage,
         .detail = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
     };
+    for (uint32_t i = 0; i < lane->setup.items; i++) {
+        struct item_word word = item_word_load(&lane->items[i]);
+        if (word.state == ITEM_OWNED && word.worker == number)
+            put_back(group, i, fault);
+    }
+    /* Only now its streams are free: before its chunk was back, another worker would have gone on
+     * with the next one. */
     queue_recover(&group->queue, number);
     queue_recover(group->output, number);
     queue_recover(&lane->pool, number);
-    bool had_item = false;
-    for (uint32_t i = 0; i < lane->setup.items; i++) {
-        struct item_word word = item_word_load(&lane->items[i]);
-        if (word.state != ITEM_OWNED || word.worker != number)
-            continue;
-        had_item = true;
-        put_back(group, i, fault);
-    }
-    bool worked = had_item || items_done(slot) != slot->items_at_start;
-    slot->items_at_start = items_done(slot);
-    slot->deaths_without_work = worked ? 0 : slot->deaths_without_work + 1;
-    if (slot->deaths_without_work >= DEATHS_WITHOUT_WORK_MAX) {
+    uint64_t items = items_done(group);
+    group->deaths_without_work = items == group->items_at_death ? group->deaths_without_work + 1 : 0;
+    group->items_at_death = items;
+    if (group->deaths_without_work >= DEATHS_WITHOUT_WORK_MAX) {
         graph_fail(graph, fault, lane_stage_name(lane, group->first_stage));
         return false;
     }

@@ -133,10 +133,12 @@ int queue_add_bell(struct tm_queue *queue);
  * put after it rings the bell. A ring disarms. */
 void queue_arm(struct tm_queue *queue, uint32_t bell);
 
-/* After the death of `worker`, which has been reaped: repairs the list if it died inside the
- * lock, frees the streams it had, wakes everybody. The supervisor only. */
+/* After the death of `worker`, which has been reaped, and after queue_requeue() of all it had:
+ * repairs the list if it died inside the lock, frees the streams it had, wakes everybody. The
+ * supervisor only. */
 void queue_recover(struct tm_queue *queue, uint16_t worker);
-/* Puts an item of a dead worker back, whatever the capacity. The supervisor only. */
+/* Puts an item of a dead worker back, whatever the capacity; a chunk is the next of its stream
+ * again. The supervisor only. */
 void queue_requeue(struct tm_queue *queue, uint32_t item);
 
 /* Items in the queue at this moment. */

@@ -153,6 +153,20 @@ static void *kill_workers(void *unused)
 
 /* The source. */
 
+static void acquire(struct tm_lane *lane, struct item_view *view)
+{
+    if (lane_acquire(lane, view) == 0)
+        return;
+    struct tm_fault fault = TM_NO_FAULT;
+    const char *path = "";
+    char text[128];
+    graph_failure(seen.graph, &fault, &path);
+    fault_text(fault, NULL, text, sizeof text);
+    fprintf(stderr, "kill_stress: the job has failed after %u kills: %s: %s\n", killer.killed, path,
+            text);
+    _exit(1);
+}
+
 static void submit_stream(struct tm_lane *lane, uint64_t random)
 {
     uint64_t number;
@@ -160,7 +174,7 @@ static void submit_stream(struct tm_lane *lane, uint64_t random)
     uint32_t chunks = 1 + (uint32_t)(random % 30);
     for (uint32_t chunk = 0; chunk < chunks; chunk++) {
         struct item_view view;
-        CHECK(lane_acquire(lane, &view) == 0);
+        acquire(lane, &view);
         *content_of(&view) = (struct content){.number = number};
         view.item->stream = stream;
         view.item->chunk = chunk;
@@ -178,7 +192,7 @@ static uint64_t run_source(struct tm_lane *lane)
             submit_stream(lane, random >> 8);
         } else {
             struct item_view view;
-            CHECK(lane_acquire(lane, &view) == 0);
+            acquire(lane, &view);
             *content_of(&view) = (struct content){.number = count};
             CHECK(lane_submit(lane, &view) == 0);
         }

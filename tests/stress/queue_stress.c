@@ -281,13 +281,13 @@ static void spawn(unsigned worker)
 
 static void repair(unsigned worker)
 {
-    queue_recover(&world.work, (uint16_t)worker);
-    queue_recover(&world.done, (uint16_t)worker);
     for (uint32_t i = 0; i < ITEMS; i++) {
         struct item_word word = item_word_load(&world.items[i]);
         if (word.state == ITEM_OWNED && word.worker == worker)
             queue_requeue(&world.work, i);
     }
+    queue_recover(&world.work, (uint16_t)worker);
+    queue_recover(&world.done, (uint16_t)worker);
 }
 
 static unsigned alive(void)

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Signals: the job ends soon with 128+N and leaves no file, no temporary and no process behind; a
+# status is printed when asked for; workers do not outlive the program.
+set -u
+set -m # jobs of their own process group, with no signal ignored
+work=$(mktemp -d) || exit 1
+trap 'cd / && rm -rf "$work"' EXIT
+passed=0 failed=0
+command -v ps >/dev/null || {
+    echo "ps is missing: the processes of a job cannot be counted"
+    exit 77
+}
+cd "$work" || exit 1
+
+ok() {
+    passed=$((passed + 1))
+}
+
+bad() { # TEXT
+    failed=$((failed + 1))
+    echo "FAILED: $1 (status $status)"
+    head -c 300 "$work/err"
+}
+
+check() { # TEXT COMMAND...
+    local text=$1
+    shift
+    if "$@"; then ok; else bad "$text"; fi
+}
+
+status=0 pid=0
+inline="--scan=inline --read=inline --hash=inline --write=inline"
+processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+models=("" "$inline" "$processes")
+
+# Hours of work that need no room: holes.
+mkdir tree results
+truncate -s 900G tree/{a,b,c}-hole
+for name in {1..500}; do echo "$name" >"tree/$name"; done
+sha256sum tree/1 >first
+mkfifo idle
+
+start() { # ARGUMENTS...: hash in the background
+    "$TREEMILL" hash "$@" >out 2>err &
+    pid=$!
+}
+
+members() { # how many processes the job has
+    ps -e -o pgid=,stat= | awk -v group="$pid" '$1 == group && $2 !~ /^Z/ {n++} END {print n + 0}'
+}
+
+soon() { # SECONDS COMMAND...: the command succeeds within that time
+    local tries=$(($1 * 20))
+    shift
+    while [ "$tries" -gt 0 ]; do
+        "$@" && return 0
+        sleep 0.05
+        tries=$((tries - 1))
+    done
+    return 1
+}
+
+is_gone() {
+    [ "$(members)" -eq 0 ]
+}
+
+# ended SECONDS: the job ends within that time, all of it; sets status
+ended() {
+    if ! soon "$1" is_gone; then
+        status=running
+        kill -KILL -- "-$pid"
+        wait "$pid" 2>/dev/null
+        return 1
+    fi
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+}
+
+works() { # it has read something: the time of all its processes is more than a moment
+    local ticks
+    ticks=$(cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' |
+        awk -v group="$pid" '$3 == group {n += $12 + $13} END {print n + 0}')
+    [ "$ticks" -ge 10 ]
+}
+
+nothing_left() {
+    [ -z "$(ls -A results)" ]
+}
+
+# interrupt NAME SIGNAL STATUS TARGET: TARGET is the program alone, or - for all its processes
+interrupt() {
+    kill -s "$2" -- "$4$pid"
+    check "$1: ends" ended 5
+    check "$1: 128+N" [ "$status" = "$3" ]
+    check "$1: no file" nothing_left
+    check "$1: silent" [ ! -s err ]
+}
+
+for model in "${models[@]}"; do
+    for signal in INT:130 TERM:143 HUP:129; do
+        # shellcheck disable=SC2086  # options are words
+        start -q $model -o results/new tree
+        check "works $model" soon 10 works
+        # The keys of a terminal reach the workers, too.
+        target=
+        [ $signal != INT:130 ] || target=-
+        interrupt "$signal $model" "${signal%:*}" "${signal#*:}" "$target"
+    done
+    # Blocked in a read that nothing ends: of a list, of standard input, of a stored list.
+    exec 5<>idle
+    # shellcheck disable=SC2086  # options are words
+    start -q $model --files-from=idle -o results/new
+    echo tree/1 >&5
+    sleep 0.3
+    interrupt "waiting for names $model" TERM 143 ""
+    # shellcheck disable=SC2086  # options are words
+    start -q $model --files-from=idle
+    echo tree/1 >&5
+    check "the first result is there $model" soon 10 cmp -s out first
+    interrupt "waiting for more names $model" INT 130 ""
+    # shellcheck disable=SC2086  # options are words
+    start -q $model -o results/new tree/1 - <idle
+    sleep 0.3
+    interrupt "hashing an idle input $model" INT 130 -
+    exec 5>&-
+done
+
+# A worker that hangs, as in a dead file system, holds nothing up, and goes with the program.
+workers() {
+    ps -e -o pgid=,pid= | awk -v group="$pid" '$1 == group && $2 != group {print $2}'
+}
+# shellcheck disable=SC2086  # options are words
+start -q -o results/new $processes tree
+check "works before it hangs" soon 10 works
+# shellcheck disable=SC2046  # numbers
+kill -STOP $(workers)
+interrupt "hanging workers" TERM 143 ""
+
+# A status when asked for, and on it goes.
+lines() { # COUNT: that many lines of messages are there
+    [ "$(wc -l <err)" -ge "$1" ]
+}
+for model in "${models[@]}"; do
+    # shellcheck disable=SC2086  # options are words
+    start --progress=never $model -o results/new tree
+    check "works on $model" soon 10 works
+    kill -USR1 "$pid"
+    check "a status $model" soon 5 lines 1
+    kill -USR1 -- "-$pid"
+    check "another one $model" soon 5 lines 2
+    check "in one line each $model" [ "$(wc -l <err)" -eq 2 ]
+    check "it goes on $model" kill -0 "$pid"
+    kill -TERM "$pid"
+    check "until it is ended $model" ended 5
+    check "a summary says so $model" grep -q 'interrupted' err
+    check "no file after that $model" nothing_left
+done
+
+# Killed without a chance to do anything.
+for model in "${models[@]}" "--scan=processes:2" "--hash=processes:4"; do
+    # shellcheck disable=SC2086  # options are words
+    start -q $model -o results/new tree
+    check "works to be killed $model" soon 10 works
+    kill -KILL "$pid"
+    check "no worker is left $model" ended 3
+    check "killed $model" [ "$status" -eq 137 ]
+    check "no partial file $model" nothing_left
+done
+
+# Ignored by the caller, ignored by the program: nohup(1).
+trap '' HUP
+start -q -o results/new tree
+trap - HUP
+sleep 0.3
+kill -HUP "$pid"
+sleep 0.3
+check "HUP is ignored" kill -0 "$pid"
+kill -TERM "$pid"
+check "TERM is not" ended 5
+check "ended by TERM" [ "$status" -eq 143 ]
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
