@@ -13,8 +13,8 @@ static const char *const point_names[CRASH_POINT_COUNT] = {
     [CRASH_PUT_UNLOCKED] = "put_unlocked",   [CRASH_TAKE_LOCKED] = "take_locked",
     [CRASH_TAKE_WORD] = "take_word",         [CRASH_TAKE_UNLINKED] = "take_unlinked",
     [CRASH_TAKE_COUNTED] = "take_counted",   [CRASH_TAKE_UNLOCKED] = "take_unlocked",
-    [CRASH_TAKE_ASLEEP] = "take_asleep",     [CRASH_REBUILD] = "rebuild",
-    [CRASH_WORK] = "work",
+    [CRASH_TAKE_ASLEEP] = "take_asleep",     [CRASH_TAKE_WOKEN] = "take_woken",
+    [CRASH_REBUILD] = "rebuild",             [CRASH_WORK] = "work",
 };
 
 /* Set before the first fork, then constant. */

@@ -135,6 +135,8 @@ int supervisor_create(struct tm_graph *graph, struct supervisor **supervisor);
 /* Starts the thread that listens to the nursery. */
 int supervisor_start(struct supervisor *supervisor);
 int supervisor_spawn(struct supervisor *supervisor, uint16_t number);
+/* Its process id, for tests that kill it. */
+int supervisor_nursery(const struct supervisor *supervisor);
 /* Waits for all workers and the nursery to end. NULL is allowed. */
 void supervisor_destroy(struct supervisor *supervisor);
 

@@ -124,6 +124,7 @@ _Noreturn static void nursery_main(struct nursery *nursery)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, &nursery->worker_mask);
+    signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us: deaths would not be told */
     nursery->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (nursery->signal_fd < 0)
         _exit(1);
@@ -218,6 +219,11 @@ int supervisor_spawn(struct supervisor *supervisor, uint16_t number)
     if (send(supervisor->socket, &number, sizeof number, MSG_NOSIGNAL) < 0)
         return -errno;
     return 0;
+}
+
+int supervisor_nursery(const struct supervisor *supervisor)
+{
+    return supervisor->nursery;
 }
 
 void supervisor_destroy(struct supervisor *supervisor)

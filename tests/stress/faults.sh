@@ -4,7 +4,7 @@
 set -u
 found=0 missed=0
 for program in "$1"/queue_stress_fault_*; do
-    if WATCHDOG_SECONDS=3 timeout 100 "$program" 300000 1 200 >/dev/null 2>&1; then
+    if WATCHDOG_SECONDS=3 timeout 100 "$program" 3000000 1 200 >/dev/null 2>&1; then
         echo "not found: ${program##*/}"
         missed=$((missed + 1))
     else
