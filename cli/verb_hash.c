@@ -49,7 +49,7 @@ static int send_event(struct hash_verb *verb, const struct item_view *view, unsi
     struct event_digest digests[DIGEST_COUNT];
     char hex[DIGEST_COUNT][2 * DIGEST_MAX_BYTES + 1];
     size_t count = 0;
-    for (int id = 0; id < DIGEST_COUNT; id++) {
+    for (enum digest_id id = 0; id < DIGEST_COUNT; id++) {
         if (!(entry.algorithms & 1u << id))
             continue;
         const uint8_t *digest = entry.digests + digest_offset(entry.algorithms, id);

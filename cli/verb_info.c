@@ -96,7 +96,7 @@ static void add_models(struct info *info)
 
 static void add_algorithms(struct info *info)
 {
-    for (int id = 0; id < DIGEST_COUNT; id++) {
+    for (enum digest_id id = 0; id < DIGEST_COUNT; id++) {
         char why[120];
         const char *name = digest_algorithm(id)->name;
         if (digest_available(id, why, sizeof why))

@@ -125,7 +125,7 @@ static uint32_t available_algorithms(void)
 {
     uint32_t set = 0;
     char why[128];
-    for (int id = 0; id < DIGEST_COUNT; id++)
+    for (enum digest_id id = 0; id < DIGEST_COUNT; id++)
         if (digest_available(id, why, sizeof why))
             set |= 1u << id;
     return set;

@@ -153,7 +153,8 @@ static enum line_result tagged(char *text, size_t bytes, bool escaped, struct ma
         tag_bytes--;
     const char *hex = close + close_bytes;
     size_t hex_bytes = bytes - (size_t)(hex - text);
-    if (!tag_bytes || memchr(text, ' ', tag_bytes))
+    /* A digest before a name with parentheses in it is no tag. */
+    if (!tag_bytes || memchr(text, ' ', tag_bytes) || hex_length(text, tag_bytes) == tag_bytes)
         return LINE_NOTHING;
     int id = digest_by_name(text, tag_bytes);
     if (id < 0)

@@ -48,8 +48,8 @@ enum line_result parse_json_line(struct manifest_context *context, char *text, s
 
 /* Helpers. */
 enum line_result malformed(struct manifest_line *line, const char *reason);
-/* Takes a path: not empty, no NUL inside, not too long. */
-enum line_result set_path(struct manifest_line *line, const char *path, size_t bytes);
+/* Takes a path: not empty, no NUL inside, not too long. Writes a NUL behind it. */
+enum line_result set_path(struct manifest_line *line, char *path, size_t bytes);
 /* Adds a digest of `id` in hexadecimal; false: not that many hexadecimal digits. */
 bool add_digest(struct manifest_line *line, int id, const char *hex, size_t bytes);
 int hex_value(char digit);

@@ -28,7 +28,7 @@ enum line_result malformed(struct manifest_line *line, const char *reason)
     return LINE_MALFORMED;
 }
 
-enum line_result set_path(struct manifest_line *line, const char *path, size_t bytes)
+enum line_result set_path(struct manifest_line *line, char *path, size_t bytes)
 {
     if (!bytes)
         return malformed(line, "no file name");
@@ -36,6 +36,7 @@ enum line_result set_path(struct manifest_line *line, const char *path, size_t b
         return malformed(line, "file name is too long");
     if (memchr(path, '\0', bytes))
         return malformed(line, "file name holds a NUL byte");
+    path[bytes] = '\0';
     line->path = path;
     line->path_bytes = bytes;
     return LINE_ENTRY;
@@ -168,19 +169,15 @@ static int fill(struct manifest_reader *reader, bool wait)
     return 1;
 }
 
-/* Lists made for xargs -0 and the like end their lines in NUL: then the first one does. */
+/* Lists made for xargs -0 and the like end their lines in NUL. A name may hold a newline there, so
+ * a NUL anywhere in the first READ_BYTES decides. False: wait for more of them. */
 static bool find_separator(struct manifest_reader *reader)
 {
     size_t bytes = reader->end - reader->start;
-    const char *text = reader->buffer + reader->start;
-    const char *newline = bytes ? memchr(text, '\n', bytes) : NULL;
-    const char *nul = bytes ? memchr(text, '\0', newline ? (size_t)(newline - text) : bytes) : NULL;
-    if (!newline && !nul && !reader->ended && bytes <= MANIFEST_LINE_BYTES_MAX)
+    bool has_nul = bytes && memchr(reader->buffer + reader->start, '\0', bytes);
+    if (!has_nul && !reader->ended && bytes < READ_BYTES)
         return false;
-    /* A name may hold a newline where lines end in NUL: a NUL anywhere near decides. */
-    if (!nul && newline && bytes)
-        nul = memchr(text, '\0', bytes);
-    reader->separator = nul ? '\0' : '\n';
+    reader->separator = has_nul ? '\0' : '\n';
     reader->begun = true;
     return true;
 }

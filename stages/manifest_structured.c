@@ -135,7 +135,6 @@ static enum line_result place_entry(struct manifest_context *context,
     if (bytes < 0)
         return malformed(line, "file name is too long");
     size_t path_bytes = base + (size_t)bytes;
-    context->path[path_bytes] = '\0';
     if (entry->is_file)
         return set_path(line, context->path, path_bytes);
     if (is_whole || !entry->has_type)
@@ -393,8 +392,5 @@ enum line_result parse_json_line(struct manifest_context *context, char *text, s
         return malformed(line, "text after the JSON object");
     if (!path)
         return malformed(line, "no file name");
-    enum line_result result = set_path(line, path, path_bytes);
-    if (result == LINE_ENTRY)
-        path[path_bytes] = '\0'; /* at the latest over the string's closing quote */
-    return result;
+    return set_path(line, path, path_bytes); /* its NUL: at the latest over the closing quote */
 }

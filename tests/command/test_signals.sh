@@ -122,6 +122,12 @@ for model in "${models[@]}"; do
     start -q $model -o results/new tree/1 - <idle
     sleep 0.3
     interrupt "hashing an idle input $model" INT 130 -
+    # shellcheck disable=SC2086  # options are words
+    "$TREEMILL" verify -q $model - <idle >out 2>err &
+    pid=$!
+    cat first >&5
+    sleep 0.3
+    interrupt "verifying by an idle manifest $model" TERM 143 ""
     exec 5>&-
 done
 

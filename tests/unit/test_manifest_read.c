@@ -1,0 +1,249 @@
+/* stages/manifest, reading: lines as the tools print them, broken ones, any bytes at all. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/manifest.h"
+
+#define MD5    "900150983cd24fb0d6963f7d28e17f72"
+#define SHA1   "a9993e364706816aba3e25717850c26c9cd0d89d"
+#define SHA256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define CRC32  "352441c2"
+#define XXH3   "78af5f94892f3950"
+#define XXH128 "06b05ab6733a618578af5f94892f3950"
+
+/* A manifest in memory, given out in pieces; with `pauses`, nothing comes every other time. */
+struct source {
+    const char *text;
+    size_t bytes, piece, at;
+    bool pauses, paused;
+};
+
+static ssize_t read_source(void *context, void *buffer, size_t bytes, bool wait)
+{
+    struct source *source = context;
+    size_t give = source->bytes - source->at;
+    if (source->pauses && !wait && (source->paused = !source->paused))
+        return -EAGAIN;
+    if (give > bytes)
+        give = bytes;
+    if (source->piece && give > source->piece)
+        give = source->piece;
+    memcpy(buffer, source->text + source->at, give);
+    source->at += give;
+    return (ssize_t)give;
+}
+
+static struct manifest_reader *open_text(struct source *source, const char *name, uint32_t set)
+{
+    struct manifest_reader_options options = {
+        .algorithms = set, .name = name, .read = read_source, .context = source};
+    struct manifest_reader *reader;
+    ck_assert_int_eq(manifest_reader_create(&options, &reader), 0);
+    return reader;
+}
+
+/* Everything that the reader says, as text: "path[size]:algorithm=hex,..;" or "!LINE;". */
+static char *digest_of(const char *text, size_t bytes, const char *name, uint32_t set, size_t piece,
+                       bool pauses)
+{
+    struct source source = {text, bytes, piece, 0, pauses, false};
+    struct manifest_reader *reader = open_text(&source, name, set);
+    static struct manifest_line line;
+    char *said = NULL;
+    size_t said_bytes = 0;
+    FILE *out = open_memstream(&said, &said_bytes);
+    int got;
+    while ((got = manifest_next(reader, !pauses, &line)) != 0) {
+        if (got == -EAGAIN)
+            continue;
+        ck_assert_int_eq(got, 1);
+        if (line.kind == MANIFEST_LINE_MALFORMED) {
+            ck_assert_ptr_nonnull(line.reason);
+            fprintf(out, "!%llu;", (unsigned long long)line.line_number);
+            continue;
+        }
+        ck_assert_uint_gt(line.path_bytes, 0);
+        ck_assert_uint_eq(strlen(line.path), line.path_bytes);
+        fprintf(out, "%s", line.path);
+        if (line.has_size)
+            fprintf(out, "[%llu]", (unsigned long long)line.size_bytes);
+        for (int id = 0; id < DIGEST_COUNT; id++) {
+            if (!(line.algorithms & 1u << id))
+                continue;
+            fprintf(out, ":%s=", digest_algorithm(id)->name);
+            for (size_t i = 0; i < digest_algorithm(id)->bytes; i++)
+                fprintf(out, "%02x", line.digests[digest_offset(line.algorithms, id) + i]);
+        }
+        fputc(';', out);
+    }
+    fclose(out);
+    manifest_reader_destroy(reader);
+    return said;
+}
+
+#define NUL_END(text) text, sizeof text - 1
+
+static const struct {
+    const char *text;
+    size_t bytes;
+    const char *name;
+    uint32_t set;
+    const char *said;
+} cases[] = {
+    /* coreutils */
+    {NUL_END(SHA256 "  a b\n" SHA256 " *bin\n"), NULL, 0, "a b:sha256=" SHA256 ";bin:sha256=" SHA256 ";"},
+    {NUL_END("\\" SHA256 "  a\\\\b\\nc\\rd\n"), NULL, 0, "a\\b\nc\rd:sha256=" SHA256 ";"},
+    {NUL_END(SHA256 "  back\\slash\n"), NULL, 0, "back\\slash:sha256=" SHA256 ";"},
+    {NUL_END(MD5 "  -x\n\n# comment\n" MD5 "   lead\n"), NULL, 0, "-x:md5=" MD5 "; lead:md5=" MD5 ";"},
+    {NUL_END(SHA256 "  crlf\r\n"), NULL, 0, "crlf:sha256=" SHA256 ";"},
+    {NUL_END("SHA256 (a (b) = c) = " SHA256 "\n"), NULL, 0, "a (b) = c:sha256=" SHA256 ";"},
+    {NUL_END("\\MD5 (a\\nb) = " MD5 "\n"), NULL, 0, "a\nb:md5=" MD5 ";"},
+    {NUL_END(MD5 "  a\nb\0" MD5 "  c\0"), NULL, 0, "a\nb:md5=" MD5 ";c:md5=" MD5 ";"},
+    {NUL_END(SHA256 "  no end"), NULL, 0, "no end:sha256=" SHA256 ";"},
+    {NUL_END("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD  upper\n"), NULL, 0, "upper:sha256=" SHA256 ";"},
+    /* openssl dgst, rhash --bsd, xxhsum, b3sum --tag */
+    {NUL_END("SHA2-256(x)= " SHA256 "\n"), NULL, 0, "x:sha256=" SHA256 ";"},
+    {NUL_END("SHA2-256(y) = x)= " SHA256 "\n"), NULL, 0, "y) = x:sha256=" SHA256 ";"},
+    {NUL_END("MD5   (x) = " MD5 "\n"), NULL, 0, "x:md5=" MD5 ";"},
+    {NUL_END("XXH3 (x) = " XXH3 "\n" "XXH3_" XXH3 "  y\n"), NULL, 0, "x:xxh3=" XXH3 ";y:xxh3=" XXH3 ";"},
+    {NUL_END("BLAKE3 (x) = " SHA256 "\n"), NULL, 0, "!1;"},
+    /* What an untagged digest is: asked for, by the manifest's name, by its length. */
+    {NUL_END(XXH128 "  x\n"), NULL, 1u << DIGEST_XXH128, "x:xxh128=" XXH128 ";"},
+    {NUL_END(XXH128 "  x\n"), "dir/list.xxh128", 0, "x:xxh128=" XXH128 ";"},
+    {NUL_END(XXH128 "  x\n"), NULL, 0, "x:md5=" XXH128 ";"},
+    {NUL_END(SHA256 "  x\n"), "SHA256SUMS", 0, "x:sha256=" SHA256 ";"},
+    {NUL_END(SHA256 "  x\n"), "blake2ssum.txt", 0, "x:blake2s=" SHA256 ";"},
+    {NUL_END(MD5 "  data/a%0Ab%25%41\n"), "bag/manifest-md5.txt", 0, "data/a\nb%%41:md5=" MD5 ";"},
+    {NUL_END("; comment\nname with blank " CRC32 "\n"), NULL, 0, "name with blank:crc32=" CRC32 ";"},
+    {NUL_END("x " CRC32 "\n"), "list.sfv", 0, "x:crc32=" CRC32 ";"},
+    /* hashdeep */
+    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## Invoked from: /\n##\n3," MD5 "," SHA256 ",/a,b\n1," MD5 "\n"),
+     NULL, 0, "/a,b[3]:md5=" MD5 ":sha256=" SHA256 ";!6;"},
+    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,tiger,sha1,filename\n3,xyz," SHA1 ",x\n"), NULL, 0, "x[3]:sha1=" SHA1 ";"},
+    /* mtree: whole paths, relative ones, /set, continuation, escapes */
+    {NUL_END("#mtree\n./a\\040b type=file size=3 sha256digest=" SHA256 "\n./d type=dir\n./l type=link link=x\n"),
+     NULL, 0, "./a b[3]:sha256=" SHA256 ";"},
+    {NUL_END("#mtree\n/set type=file\n. type=dir\n    x size=1 md5=" MD5 "\n    sub type=dir\n        y size=2\n    ..\n    z \\\n        size=4 md5digest=" MD5 "\n..\n"),
+     NULL, 0, "./x[1]:md5=" MD5 ";./sub/y[2];./z[4]:md5=" MD5 ";"},
+    /* JSON */
+    {NUL_END("{\"path\":\"a\\u00e4\\n\\\"\",\"size\":3,\"mtime\":\"1.5\",\"sha256\":\"" SHA256 "\"}\n"), NULL, 0, "a\xc3\xa4\n\"[3]:sha256=" SHA256 ";"},
+    {NUL_END("{\"md5\":\"" MD5 "\",\"path\":\"\\ud83d\\ude00\"}\n"), NULL, 0, "\xf0\x9f\x98\x80:md5=" MD5 ";"},
+    {NUL_END("{\"path_b64\":\"//4=\",\"md5\":\"" MD5 "\"}\n"), NULL, 0, "\xff\xfe:md5=" MD5 ";"},
+    {NUL_END("{\"path\":\"x\"\n{\"path\":\"a\\u0000b\"}\n{\"path\":\"\\ud800\"}\n{}\n{\"path\":\"x\"} y\n"), NULL, 0, "!1;!2;!3;!4;!5;"},
+    /* Broken lines; the good one after them counts. */
+    {NUL_END("nonsense\n" SHA256 "\n" SHA256 "  \nba78  short\nSHA256 (x) = " MD5 "\n\\" MD5 "  bad\\escape\n" MD5 "  good\n"),
+     NULL, 0, "!1;!2;!3;!4;!5;!6;good:md5=" MD5 ";"},
+    {NUL_END(""), NULL, 0, ""},
+    {NUL_END("\n\n"), NULL, 0, ""},
+};
+
+START_TEST(lines)
+{
+    static const size_t pieces[] = {0, 1, 2, 7};
+    for (size_t p = 0; p < 4; p++)
+        for (int pauses = 0; pauses < 2; pauses++) {
+            char *said = digest_of(cases[_i].text, cases[_i].bytes, cases[_i].name, cases[_i].set,
+                                   pieces[p], pauses);
+            ck_assert_str_eq(said, cases[_i].said);
+            free(said);
+        }
+}
+END_TEST
+
+START_TEST(truncated_anywhere)
+{
+    for (size_t bytes = 0; bytes < cases[_i].bytes; bytes++)
+        free(digest_of(cases[_i].text, bytes, cases[_i].name, cases[_i].set, 0, false));
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long)
+{
+    size_t bytes = (3U << 20) + 200;
+    char *text = malloc(bytes);
+    memset(text, 'x', bytes);
+    memcpy(text, SHA256 "  ", 66);
+    memcpy(text + bytes - 100, "\n" SHA256 "  good\n", 72);
+    char *said = digest_of(text, bytes - 100 + 72, NULL, 0, 0, false);
+    ck_assert_str_eq(said, "!1;good:sha256=" SHA256 ";");
+    free(said);
+    free(text);
+}
+END_TEST
+
+START_TEST(written_and_read_again)
+{
+    static const char *const paths[] = {"plain", "two words", " lead", "-dash", "*", "a\\b", "n\nl",
+                                        "c\rr", "\xff\xfe", "\xc3\xa4", "(x) = y", "tab\t", "d/e"};
+    uint8_t digest[32];
+    for (int i = 0; i < 32; i++)
+        digest[i] = (uint8_t)(i * 37);
+    for (int format = 0; format < MANIFEST_FORMAT_COUNT; format++)
+        for (size_t p = 0; p < sizeof paths / sizeof *paths; p++) {
+            struct manifest_entry entry = {.path = paths[p],
+                                           .path_bytes = strlen(paths[p]),
+                                           .size_bytes = 9,
+                                           .mode = 0100644,
+                                           .algorithms = 1u << DIGEST_SHA256,
+                                           .digests = digest};
+            char text[2048], expected[512];
+            ptrdiff_t head = manifest_header(format, entry.algorithms, text, sizeof text);
+            ptrdiff_t bytes = manifest_render(format, &entry, text + head, sizeof text - (size_t)head);
+            if (bytes == -EILSEQ)
+                continue;
+            ck_assert_int_gt(bytes, 0);
+            char *said = digest_of(text, (size_t)(head + bytes), NULL, 0, 0, false);
+            const char *path = format == MANIFEST_MTREE ? "./" : "";
+            bool sized = format == MANIFEST_MTREE || format == MANIFEST_HASHDEEP || format == MANIFEST_JSON;
+            int used = snprintf(expected, sizeof expected, "%s%s%s:sha256=", path, paths[p],
+                                sized ? "[9]" : "");
+            for (int i = 0; i < 32; i++)
+                used += sprintf(expected + used, "%02hhx", digest[i]);
+            strcpy(expected + used, ";");
+            /* Behind a CR nothing tells a name's own from a line end's, where nothing is escaped. */
+            if (!(format == MANIFEST_HASHDEEP && strchr(paths[p], '\r')))
+                ck_assert_str_eq(said, expected);
+            free(said);
+        }
+}
+END_TEST
+
+START_TEST(any_bytes)
+{
+    uint64_t state = 4711;
+    char text[600];
+    for (int round = 0; round < 60000; round++) {
+        size_t c = (size_t)(state % (sizeof cases / sizeof *cases));
+        size_t bytes = cases[c].bytes < sizeof text ? cases[c].bytes : sizeof text;
+        memcpy(text, cases[c].text, bytes);
+        for (int change = 0; change < 4; change++) {
+            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+            if (bytes)
+                text[(state >> 33) % bytes] = (char)(state >> 25);
+        }
+        free(digest_of(text, bytes, cases[c].name, cases[c].set, 0, false));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("manifest_read");
+    TCase *tests = tcase_create("manifest_read");
+    int count = (int)(sizeof cases / sizeof *cases);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, lines, 0, count);
+    tcase_add_loop_test(tests, truncated_anywhere, 0, count);
+    tcase_add_test(tests, a_line_that_is_too_long);
+    tcase_add_test(tests, written_and_read_again);
+    tcase_add_test(tests, any_bytes);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
