@@ -36,6 +36,17 @@ uint32_t job_algorithms(const struct options *options)
     return set;
 }
 
+struct hash_job job_hash_setup(const struct options *options, uint32_t algorithms)
+{
+    return (struct hash_job){
+        .algorithms = algorithms,
+        .on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
+                     : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
+                                                         : ON_CHANGE_RETRY,
+        .retries = options->on_change_retries,
+    };
+}
+
 void job_usage(struct job *job, const char *format, ...)
 {
     char text[512];
@@ -197,10 +208,11 @@ static void start_progress(struct job *job)
 
 /* Running. */
 
+/* The stages of the two lanes, as the options call them. */
+static const enum stage_kind kinds[2][3] = {{STAGE_SCAN}, {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
+
 static void note_plan(struct job *job)
 {
-    static const enum stage_kind kinds[2][3] = {{STAGE_SCAN},
-                                                {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
     for (unsigned l = 0; l < 2; l++) {
         const struct lane_setup *lane = &job->plan.graph.lane[l];
         for (unsigned s = 0; s < lane->stage_count; s++) {
@@ -254,6 +266,21 @@ static void report_failure(struct job *job)
     job_fatal(job, name, fault);
 }
 
+struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
+                                 struct walk_totals *totals)
+{
+    return (struct walk_setup){
+        .graph = graph,
+        .scan_lane = graph_lane(graph, LANE_SCAN),
+        .data_lane = graph_lane(graph, LANE_DATA),
+        .block_bytes = job->plan.block_bytes,
+        .selection = job->selection,
+        .follow_links = job->options->dereference,
+        .one_file_system = job->options->one_file_system,
+        .totals = totals,
+    };
+}
+
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail)
@@ -280,19 +307,10 @@ bool job_run(struct job *job,
         .temporary = job->output ? output_temporary(job->output) : NULL,
     };
     signals_start(&signals);
-    struct walk_setup walk = {
-        .graph = job->graph,
-        .scan_lane = graph_lane(job->graph, LANE_SCAN),
-        .data_lane = graph_lane(job->graph, LANE_DATA),
-        .block_bytes = job->plan.block_bytes,
-        .selection = job->selection,
-        .follow_links = job->options->dereference,
-        .one_file_system = job->options->one_file_system,
-        .directories_fail = directories_fail,
-        .next = next,
-        .context = context,
-        .totals = &job->totals,
-    };
+    struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
+    walk.directories_fail = directories_fail;
+    walk.next = next;
+    walk.context = context;
     error = walk_run(&walk);
     graph_finish(job->graph);
     signals_stop();
@@ -344,8 +362,6 @@ bool job_take_record(struct job *job, const struct item_view *view,
 
 static unsigned collect_stats(struct job *job, struct stage_stats *stats)
 {
-    static const enum stage_kind kinds[2][3] = {{STAGE_SCAN},
-                                                {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
     unsigned count = 0;
     for (unsigned l = 0; l < 2; l++) {
         struct tm_lane *lane = graph_lane(job->graph, l);

@@ -71,6 +71,13 @@ bool job_take_record(struct job *job, const struct item_view *view,
 /* Prints statistics and the summary, frees everything. The exit status. */
 int job_end(struct job *job);
 
+/* The hash stage's job as the options want it. */
+struct hash_job job_hash_setup(const struct options *options, uint32_t algorithms);
+
+/* A walk over a graph of the job's plan; the names are still to be set. */
+struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
+                                 struct walk_totals *totals);
+
 /* Digests by the names of the options; 0: none was given. */
 uint32_t job_algorithms(const struct options *options);
 

@@ -35,19 +35,12 @@ static void pass_on(void *state, const struct item_view *view)
 
 static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
 
-static int run(struct job *job, struct listing *listing, struct walk_setup *walk)
+static int run(struct listing *listing, const struct walk_setup *walk)
 {
     int error = graph_start(listing->graph);
     if (error)
         return error;
     struct signals signals = {.graph = listing->graph};
-    walk->graph = listing->graph;
-    walk->scan_lane = graph_lane(listing->graph, LANE_SCAN);
-    walk->data_lane = graph_lane(listing->graph, LANE_DATA);
-    walk->block_bytes = job->plan.block_bytes;
-    walk->selection = job->selection;
-    walk->follow_links = job->options->dereference;
-    walk->one_file_system = job->options->one_file_system;
     signals_start(&signals);
     error = walk_run(walk);
     graph_finish(listing->graph);
@@ -63,7 +56,6 @@ bool list_names(struct job *job,
 {
     struct listing listing = {.take = take, .context = take_context};
     struct walk_totals totals = {0};
-    struct walk_setup walk = {.next = next, .context = next_context, .totals = &totals};
     struct graph_setup setup = job->plan.graph;
     struct lane_setup *data = &setup.lane[LANE_DATA];
     data->stage_count = 1;
@@ -74,8 +66,12 @@ bool list_names(struct job *job,
     data->output_bytes = CACHE_LINE_BYTES;
     signals_block();
     int error = graph_create(&setup, &listing.graph);
-    if (!error)
-        error = run(job, &listing, &walk);
+    if (!error) {
+        struct walk_setup walk = job_walk_setup(job, listing.graph, &totals);
+        walk.next = next;
+        walk.context = next_context;
+        error = run(&listing, &walk);
+    }
     struct tm_fault fault;
     const char *path;
     bool failed = listing.graph && graph_failure(listing.graph, &fault, &path);

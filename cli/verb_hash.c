@@ -120,13 +120,7 @@ static bool prepare(struct hash_verb *verb, const struct options *options)
 {
     char error_text[256] = "";
     uint32_t algorithms = job_algorithms(options);
-    verb->hash = (struct hash_job){
-        .algorithms = algorithms ? algorithms : 1u << DIGEST_SHA256,
-        .on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
-                     : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
-                                                         : ON_CHANGE_RETRY,
-        .retries = options->on_change_retries,
-    };
+    verb->hash = job_hash_setup(options, algorithms ? algorithms : 1u << DIGEST_SHA256);
     verb->render = (struct render_job){.hash = &verb->hash, .format = formats[options->format]};
     verb->writes_events = options->json;
     verb->writes_manifest = !options->json || options->output;

@@ -109,7 +109,7 @@ static void add_algorithms(struct info *info)
 
 static void add_formats(struct info *info)
 {
-    for (int format = 0; format < MANIFEST_FORMAT_COUNT; format++) {
+    for (enum manifest_format format = 0; format < MANIFEST_FORMAT_COUNT; format++) {
         char why[160];
         unsigned count = 0;
         for (int id = 0; id < DIGEST_COUNT; id++)

@@ -135,11 +135,7 @@ static bool prepare(struct verify_verb *verb, const struct options *options)
 {
     char error_text[256] = "";
     const char *failed_path = NULL;
-    verb->hash = (struct hash_job){
-        .algorithms = available_algorithms(), .retries = options->on_change_retries};
-    verb->hash.on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
-                           : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
-                                                               : ON_CHANGE_RETRY;
+    verb->hash = job_hash_setup(options, available_algorithms());
     if (options->extra != EXTRA_IGNORE && !(verb->known = path_set_create())) {
         job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
         return false;

@@ -144,7 +144,7 @@ static uintptr_t result_of(pthread_t thread)
 
 START_TEST(sleepers_wake)
 {
-    struct take_policy second = {TAKE_SEQUENCE, 1};
+    struct take_policy second = {TAKE_SEQUENCE, 1}, item_nine = {TAKE_ITEM, 9};
     pthread_t thread;
     make(ITEMS, false);
     ck_assert_int_eq(pthread_create(&thread, NULL, take_one, (void *)&first), 0);
@@ -158,8 +158,7 @@ START_TEST(sleepers_wake)
     put(1);
     ck_assert_uint_eq(result_of(thread), 1);
 
-    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, &(struct take_policy){TAKE_ITEM, 9}),
-                     0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, &item_nine), 0);
     usleep(20000);
     queue_finish_receive(&queue);
     ck_assert_uint_eq(result_of(thread), 100 + QUEUE_END);
