@@ -85,7 +85,8 @@ static int open_file(struct output *output)
     }
     if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
         return -errno;
-    output->fd = open(output->temporary, O_CREAT | O_TRUNC | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0666);
+    unlink(output->temporary); /* a leftover of a process that had this number */
+    output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     return output->fd < 0 ? -errno : 0;
 }
 

@@ -262,7 +262,7 @@ static void lesser_message(struct report *report, const char *severity, const ch
         if (send_event(report, &json))
             return;
     }
-    if (!report->options.quiet)
+    if (!report->options.silent)
         print_message(report, path, text);
 }
 
@@ -287,7 +287,7 @@ void report_warning(struct report *report, const char *path, const char *format,
 
 void report_note(struct report *report, const char *path, const char *format, ...)
 {
-    if (!report->options.verbose)
+    if (!report->options.verbose || report->options.quiet || report->options.silent)
         return;
     va_list arguments;
     va_start(arguments, format);
@@ -305,7 +305,7 @@ void report_summary(struct report *report, const struct report_summary *summary)
         if (send_event(report, &json))
             return;
     }
-    if (report->options.quiet)
+    if (report->options.quiet || report->options.silent)
         return;
     char text[512], line[640];
     report_summary_text(summary, report->options.color, text, sizeof text);

@@ -27,7 +27,8 @@ struct report;
 struct report_options {
     const char *program;   /* "treemill"; must outlive the report */
     int fd;                /* standard error; stays the caller's */
-    bool quiet;            /* errors only: no warning, notice of a skip, note or summary */
+    bool quiet;            /* no summary and no notes */
+    bool silent;           /* errors only: no warning or notice of a skip either */
     bool verbose;          /* notes too */
     bool color;            /* errors in the summary are red */
     bool json;             /* each line on fd is an event instead of a sentence */

@@ -243,13 +243,14 @@ uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number)
         struct tm_stream *stream = &lane->streams[s];
         if (atomic_load_explicit(&stream->in_use, memory_order_acquire))
             continue;
-        stream->owner = WORKER_NONE;
-        stream->next = 0;
+        /* Whoever took the last chunk of the stream before has left it without an owner. */
+        atomic_store_explicit(&stream->next, 0, memory_order_relaxed);
         atomic_store_explicit(&stream->in_use, true, memory_order_relaxed);
         *number = lane->admitted++;
         return s + 1;
     }
-    ALWAYS(!"a stream is free while lane_streams_max() is kept");
+    bool kept_to_lane_streams_max = false;
+    ALWAYS(kept_to_lane_streams_max); /* else a stream would have been free */
     return 0;
 }
 

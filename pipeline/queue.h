@@ -42,11 +42,10 @@ struct queue_bell {
     bool armed;   /* under the queue's lock */
 };
 
-/* A keyed stream: chunks that one worker must process in order, because what it knows of them
- * (a digest's state) cannot be shared. All fields under the lock of the keyed queue, except while
- * the stream has no chunk in any queue, when the source sets them up. `in_use` is set by the
- * source (relaxed) and cleared by the sink (release, read with acquire), both in the main
- * process. */
+/* A keyed stream: chunks that one worker must process in order, because what it knows of them (a
+ * digest's state) cannot be shared. Written under the lock of the keyed queue, but for the reset of
+ * `next` when a stream begins and has no chunk in any queue yet. `in_use` is set by the source
+ * (relaxed) and cleared by the sink (release, read with acquire), both in the main process. */
 struct tm_stream {
     uint16_t owner; /* worker that has processed the chunks before `next`; WORKER_NONE: nobody */
     /* The chunk that may be taken next. The source reads it without the lock, to see how far the

@@ -49,6 +49,8 @@ static int compare_listed(const void *a, const void *b, void *text)
 
 static void sort(struct name_list *list)
 {
+    if (!list->count)
+        return;
     qsort_r(list->names, list->count, sizeof *list->names, compare_listed, list->text);
 }
 

@@ -91,7 +91,7 @@ while IFS=$'\t' read -r kind verb name letter argument choices; do
     [[ $argument == - ]] || dashed=$name=
     has "bash.$verb" "$dashed" || fail "completion.bash: $where is missing"
     line=$(grep -e " -l ${name#--} " "$work/completion.fish" |
-        grep -e "-n 'true'" -e "__treemill_verb[^']* $verb[ ']")
+        grep -e "-n 'true'" -e "__treemill_verb[^']* ${verb}[ ']")
     [[ $line ]] || fail "completion.fish: $where is missing"
     if [[ $letter != - ]]; then
         grep -q -e "^  $letter, $name" "$work/help.$verb" || fail "$verb --help: $letter $name"
@@ -107,7 +107,7 @@ while IFS=$'\t' read -r kind verb name letter argument choices; do
         grep -qF -e "$choice" "$work/page" || fail "manual page: $name=$choice"
         [[ $line == *"$choice"* ]] || fail "completion.fish: $name=$choice"
         has "zsh.$verb" "${choice%:}" || fail "completion.zsh: $name=$choice"
-        grep -q -e "^    $verb:$name[|)].*words='.*\b$choice" "$work/completion.bash" ||
+        grep -q -e "^    $verb:${name}[|)].*words='.*\b$choice" "$work/completion.bash" ||
             fail "completion.bash: $name=$choice"
     done
 done <"$work/table"

@@ -44,6 +44,8 @@ ends() { # STATUS PATTERN-OF-THE-ONLY-LINE
 
 inline="--scan=inline --read=inline --hash=inline --write=inline"
 processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+# ThreadSanitizer cannot see what is put in order by another process.
+[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
 # Root may read everything: then somebody else does it, with a copy that he can surely run.
 user=("$TREEMILL")
 if [ "$(id -u)" -eq 0 ]; then

@@ -32,6 +32,10 @@ reference() { # TREE: in bytewise path order, as find and sort see it
 check() { # TREE OPTION...
     local tree=$1
     shift
+    # ThreadSanitizer cannot see what is put in order by another process.
+    if [ "${SANITIZE:-}" = thread ] && [[ "$*" == *processes* ]]; then
+        return
+    fi
     if (cd "$work" && timeout 120 "$TREEMILL" hash -q "$@" "$tree") >"$work/out" 2>"$work/err" &&
         cmp -s "$work/out" "$work/$tree.expected" && [ ! -s "$work/err" ]; then
         passed=$((passed + 1))

@@ -31,6 +31,8 @@ check() { # TEXT COMMAND...
 status=0 pid=0
 inline="--scan=inline --read=inline --hash=inline --write=inline"
 processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+# ThreadSanitizer cannot see what is put in order by another process.
+[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
 models=("" "$inline" "$processes")
 
 # Hours of work that need no room: holes.
@@ -163,7 +165,9 @@ for model in "${models[@]}"; do
 done
 
 # Killed without a chance to do anything.
-for model in "${models[@]}" "--scan=processes:2" "--hash=processes:4"; do
+more=("--scan=processes:2" "--hash=processes:4")
+[ "${SANITIZE:-}" = thread ] && more=()
+for model in "${models[@]}" "${more[@]}"; do
     # shellcheck disable=SC2086  # options are words
     start -q $model -o results/new tree
     check "works to be killed $model" soon 10 works

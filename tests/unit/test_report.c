@@ -68,7 +68,13 @@ END_TEST
 START_TEST(quiet_and_verbose)
 {
     struct report_summary summary = {.verb = "hash", .done = "hashed"};
-    struct report *report = open_report((struct report_options){.quiet = true});
+    struct report *report = open_report((struct report_options){.quiet = true, .verbose = true});
+    report_note(report, "f", "note");
+    report_summary(report, &summary);
+    report_skipped(report, "fifo", fault_of(TM_FAULT_SPECIAL));
+    ck_assert_str_eq(close_report(report), "treemill: fifo: skipped: not a regular file\n");
+
+    report = open_report((struct report_options){.silent = true});
     report_warning(report, NULL, "warning");
     report_skipped(report, "fifo", fault_of(TM_FAULT_SPECIAL));
     report_summary(report, &summary);

@@ -1,0 +1,243 @@
+/* stages/walk: the same files in the same order whatever the memory for listings and the model of
+ * the scan; and the parts it is made of. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stages/select.h"
+#include "stages/walk_private.h"
+
+static char tree[] = "/tmp/treemill-test-walk-XXXXXX";
+
+static void make_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void make_file(const char *format, ...)
+{
+    char path[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(path, sizeof path, format, arguments);
+    va_end(arguments);
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, path, strlen(path)), (ssize_t)strlen(path));
+    close(fd);
+}
+
+/* Two directories too large for one answer of the scan, one of them with directories in it; a deep
+ * chain with names around it; names that sort differently as entries and as paths. */
+static void make_tree(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(tree));
+    ck_assert_int_eq(chdir(tree), 0);
+    for (int i = 0; i < 5000; i++)
+        make_file("t/many/file-%d", i * 7919 % 5000);
+    for (int i = 0; i < 2600; i++)
+        make_file(i % 100 ? "t/mixed/x%04d" : "t/mixed/x%04d/inner/leaf", i);
+    char path[400] = "t";
+    for (int depth = 0; depth < 20; depth++) {
+        for (int i = 0; i < 12; i++)
+            make_file("%s/n%02d/leaf", path, i);
+        strcat(path, "/n05");
+    }
+    make_file("t/a/x"), make_file("t/a-b/x"), make_file("t/a.b"), make_file("t/a0"), make_file("t/b");
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *position)
+{
+    (void)status, (void)type, (void)position;
+    return remove(path);
+}
+
+static void remove_tree(void)
+{
+    chdir("/");
+    nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+struct seen {
+    char *text; /* paths, one a line */
+    size_t bytes;
+    FILE *out;
+    uint64_t count;
+    struct tm_graph *graph;
+    bool named;
+};
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct seen *seen = context;
+    const struct batch *batch = batch_of(view);
+    for (unsigned i = 0; i < batch->file_count; i++) {
+        ck_assert(!fault_is_set(batch->file[i].fault));
+        fprintf(seen->out, "%s\n", batch_path(view, &batch->file[i]));
+        seen->count++;
+    }
+    return 0;
+}
+
+static void pass_on(void *state, const struct item_view *view)
+{
+    (void)state, (void)view;
+}
+
+static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
+
+static enum walk_next next_name(void *context, bool wait, struct walk_name *name)
+{
+    struct seen *seen = context;
+    (void)wait;
+    if (seen->named)
+        return WALK_END;
+    seen->named = true;
+    *name = (struct walk_name){.text = "t", .bytes = 1, .attachment = ""};
+    return WALK_NAME;
+}
+
+static char *walk_with(size_t memory_bytes, enum model model, uint32_t scan_items)
+{
+    struct seen seen = {0};
+    struct walk_totals totals = {0};
+    struct selection *selection;
+    seen.out = open_memstream(&seen.text, &seen.bytes);
+    ck_assert_int_eq(selection_create(&selection), 0);
+    struct graph_setup setup = {
+        .lane_count = 2,
+        .lane[0] = {.stage = {{&scan_stage, NULL, model, 3, false}}, .stage_count = 1,
+                    .items = scan_items, .input_bytes = SCAN_INPUT_BYTES,
+                    .output_bytes = SCAN_OUTPUT_BYTES},
+        .lane[1] = {.stage = {{&pass_stage, NULL, MODEL_INLINE, 0, false}}, .stage_count = 1,
+                    .items = 2, .input_bytes = batch_input_bytes(65536), .output_bytes = 64,
+                    .sink = take_batch, .sink_context = &seen, .ordered = true},
+    };
+    ck_assert_int_eq(graph_create(&setup, &seen.graph), 0);
+    ck_assert_int_eq(graph_start(seen.graph), 0);
+    struct walk_setup walk = {.graph = seen.graph,
+                              .scan_lane = graph_lane(seen.graph, 0),
+                              .data_lane = graph_lane(seen.graph, 1),
+                              .block_bytes = 65536,
+                              .selection = selection,
+                              .memory_bytes = memory_bytes,
+                              .next = next_name,
+                              .context = &seen,
+                              .totals = &totals};
+    ck_assert_int_eq(walk_run(&walk), 0);
+    graph_finish(seen.graph);
+    ck_assert_uint_eq(atomic_load(&totals.files), seen.count);
+    ck_assert(atomic_load(&totals.final));
+    graph_destroy(seen.graph);
+    selection_destroy(selection);
+    fclose(seen.out);
+    return seen.text;
+}
+
+static void expect_sorted(char *text, uint64_t expected)
+{
+    uint64_t count = 0;
+    const char *before = "";
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        ck_assert_msg(strcmp(before, line) < 0, "'%s' before '%s'", before, line);
+        before = line;
+        count++;
+    }
+    ck_assert_uint_eq(count, expected);
+}
+
+START_TEST(order_does_not_depend_on_memory_or_model)
+{
+    static const struct {
+        size_t memory_bytes;
+        enum model model;
+        uint32_t items;
+    } ways[] = {{0, MODEL_INLINE, 8},     {0, MODEL_THREADS, 40},    {1, MODEL_THREADS, 8},
+                {5000, MODEL_THREADS, 5}, {40000, MODEL_INLINE, 2},  {1, MODEL_INLINE, 2},
+                {200000, MODEL_THREADS, 20}};
+    make_tree();
+    char *reference = walk_with(0, MODEL_INLINE, 4);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char *text = walk_with(ways[i].memory_bytes, ways[i].model, ways[i].items);
+        ck_assert_msg(strcmp(text, reference) == 0, "way %zu", i);
+        free(text);
+    }
+    expect_sorted(reference, 5000 + 2600 + 20 * 12 + 5);
+    free(reference);
+    remove_tree();
+}
+END_TEST
+
+START_TEST(names_compare_as_paths)
+{
+    static const struct {
+        const char *a;
+        bool a_is_directory;
+        const char *b;
+        bool b_is_directory;
+    } ordered[] = {{"a", false, "a-b", false}, {"a-b", false, "a", true}, {"a.b", true, "a", true},
+                   {"a", true, "a0", false},   {"a", false, "a", true},   {"", false, "a", false}};
+    for (size_t i = 0; i < sizeof ordered / sizeof *ordered; i++) {
+        const char *a = ordered[i].a, *b = ordered[i].b;
+        ck_assert_int_lt(scan_name_compare(a, strlen(a), ordered[i].a_is_directory, b, strlen(b),
+                                           ordered[i].b_is_directory),
+                         0);
+        ck_assert_int_gt(scan_name_compare(b, strlen(b), ordered[i].b_is_directory, a, strlen(a),
+                                           ordered[i].a_is_directory),
+                         0);
+    }
+    ck_assert_int_eq(scan_name_compare("x", 1, true, "x", 1, true), 0);
+}
+END_TEST
+
+START_TEST(a_batch_is_full_by_files_by_text_and_by_data)
+{
+    static struct tm_item item;
+    size_t bytes = batch_input_bytes(65536);
+    struct item_view view = {.item = &item, .input = malloc(bytes)};
+    char name[60000];
+    memset(name, 'n', sizeof name);
+    batch_clear(&view);
+    for (int i = 0; i < BATCH_FILES_MAX; i++)
+        ck_assert_ptr_nonnull(batch_add(&view, 65536, "d/", 2, "f", 1, "att", 3, 10));
+    ck_assert_ptr_null(batch_add(&view, 65536, "d/", 2, "f", 1, "", 0, 10));
+    struct file_record *last = &batch_of(&view)->file[BATCH_FILES_MAX - 1];
+    ck_assert_str_eq(batch_path(&view, last), "d/f");
+    ck_assert_mem_eq(view.input + last->attachment, "att", 3);
+    ck_assert(last->flags & FILE_SAME_DIRECTORY);
+    ck_assert(!(batch_of(&view)->file[0].flags & FILE_SAME_DIRECTORY));
+    batch_clear(&view);
+    ck_assert_ptr_nonnull(batch_add(&view, 65536, "", 0, "f", 1, "", 0, 65535));
+    ck_assert_ptr_null(batch_add(&view, 65536, "", 0, "g", 1, "", 0, 64));
+    batch_clear(&view);
+    ck_assert_ptr_nonnull(batch_add(&view, 65536, "", 0, name, BATCH_PATH_MAX, "", 0, 1));
+    ck_assert_ptr_null(batch_add(&view, 65536, "", 0, name, BATCH_PATH_MAX, "", 0, 1));
+    free(view.input);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("walk");
+    TCase *tests = tcase_create("walk");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, order_does_not_depend_on_memory_or_model);
+    tcase_add_test(tests, names_compare_as_paths);
+    tcase_add_test(tests, a_batch_is_full_by_files_by_text_and_by_data);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
