@@ -1,0 +1,117 @@
+# Helpers for the command tests; a script sources this file and begins with tm_begin.
+#
+#   tm_begin                 $work: a new directory, the current one; removed at the end
+#   skip TEXT                ends the script as skipped, saying why (status 77)
+#   left_out TEXT            says what this machine or build cannot show; goes on
+#   pass, fail TEXT          count; fail shows the last command's messages
+#   check TEXT COMMAND...    passes when the command succeeds
+#   run COMMAND...           sets $status, writes $work/out and $work/err; 60 seconds at most
+#   expect_status N COMMAND...     run, passes when its status is N
+#   expect_line N PATTERN    the last run ended with status N and exactly one line of messages,
+#                            "treemill: PATTERN" (the summary is not counted)
+#   assert_same FILE FILE [TEXT]   passes when the contents are equal
+#   reference DIRECTORY      what sha256sum says of a tree, in bytewise order of its paths
+#   finish                   prints "N passed, M failed" and ends the script
+#
+# Models that each test goes through: "${models[@]}", the first one is the default.
+
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # the scripts that source this file use these
+
+set -u
+passed=0 failed=0 status=0 work=
+
+model_inline="--scan=inline --read=inline --hash=inline --write=inline"
+model_threads="--scan=threads:7 --read=threads:7 --hash=threads:7 --write=threads:7"
+model_processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
+models=("" "$model_inline" "$model_threads" "$model_processes")
+# ThreadSanitizer cannot see what is put in order by another process.
+[ "${SANITIZE:-}" != thread ] || models=("" "$model_inline" "$model_threads")
+
+# A script that has something else to undo defines tm_undo.
+tm_cleanup() {
+    if declare -F tm_undo >/dev/null; then tm_undo; fi
+    cd / || return
+    # Trees deeper than a path can be are no trouble for find(1).
+    chmod -R u+rwx "$work" 2>/dev/null || find "$work" -type d -exec chmod u+rwx {} + 2>/dev/null
+    rm -rf "$work"
+}
+
+tm_begin() {
+    [ -x "${TREEMILL:-}" ] || {
+        echo "TREEMILL does not name the program to test"
+        exit 1
+    }
+    work=$(mktemp -d) || exit 1
+    trap tm_cleanup EXIT
+    chmod 755 "$work"
+    cd "$work" || exit 1
+    : >out
+    : >err
+}
+
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+left_out() {
+    echo "left out: $1"
+}
+
+pass() {
+    passed=$((passed + 1))
+}
+
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $1 (status $status)"
+    head -n 4 "$work/err" 2>/dev/null | cut -c 1-300 | cat -v
+}
+
+check() {
+    local text=$1
+    shift
+    if "$@"; then pass; else fail "$text"; fi
+}
+
+run() {
+    status=0
+    timeout -k 5 60 "$@" >"$work/out" 2>"$work/err" || status=$?
+}
+
+expect_status() {
+    local wanted=$1
+    shift
+    run "$@"
+    if [ "$status" -eq "$wanted" ]; then pass; else fail "status $wanted of: ${*:2}"; fi
+}
+
+expect_line() {
+    grep -Ev '^treemill: (hashed|verified) [0-9]' "$work/err" >"$work/lines"
+    if [ "$status" -eq "$1" ] && [ "$(wc -l <"$work/lines")" -eq 1 ] &&
+        grep -Eqx -- "treemill: $2" "$work/lines"; then
+        pass
+    else
+        fail "status $1 and one line: $2"
+    fi
+}
+
+assert_same() {
+    if cmp -s -- "$1" "$2"; then
+        pass
+    else
+        fail "${3:-$1 and $2 are the same}"
+        diff -- "$1" "$2" | head -n 4 | cut -c 1-200 | cat -v
+    fi
+}
+
+reference() {
+    find "$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --
+}
+
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
