@@ -391,6 +391,13 @@ int queue_add_bell(struct tm_queue *queue)
     return fd;
 }
 
+void queue_close_bells(struct tm_queue *queue)
+{
+    for (uint32_t b = 0; b < queue->state->bell_count; b++)
+        close(queue->state->bell[b].event_fd);
+    queue->state->bell_count = 0;
+}
+
 void queue_arm(struct tm_queue *queue, uint32_t bell)
 {
     lock_queue(queue);
