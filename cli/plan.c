@@ -230,21 +230,21 @@ static void raise_descriptor_limit(void)
 static int choose_engine(const struct hash_job *hash, struct plan *plan, char *error,
                          size_t capacity)
 {
-    char why[128];
-    char *text = plan->why[STAGE_HASH];
-    size_t used = strlen(text);
-    if (!digest_engine_available(hash->engine, why, sizeof why)) {
-        snprintf(error, capacity, "--engine=multibuffer is not available here: %s", why);
+    char text[160];
+    char *why = plan->why[STAGE_HASH];
+    size_t used = strlen(why);
+    if (!digest_engine_available(hash->engine, text, sizeof text)) {
+        snprintf(error, capacity, "--engine=multibuffer is not available here: %s", text);
         return -EINVAL;
     }
     if (!(hash->algorithms & (1u << DIGEST_SHA256 | 1u << DIGEST_SHA224)))
         return 0;
-    snprintf(text + used, sizeof plan->why[STAGE_HASH] - used, "; sha256 by ");
-    used = strlen(text);
     if (hash->engine == DIGEST_ENGINE_OPENSSL)
-        snprintf(text + used, sizeof plan->why[STAGE_HASH] - used, "openssl: --engine");
+        snprintf(text, sizeof text, "openssl"); /* nothing to measure for that */
     else
-        digest_engine_describe(hash->engine, text + used, sizeof plan->why[STAGE_HASH] - used);
+        digest_engine_describe(hash->engine, text, sizeof text);
+    snprintf(why + used, sizeof plan->why[STAGE_HASH] - used, "; sha256 by %s%s", text,
+             hash->engine == DIGEST_ENGINE_AUTO ? "" : " (--engine)");
     return 0;
 }
 

@@ -328,29 +328,19 @@ static void order_by_size(const struct digest_message *messages, size_t count,
         list[begin[size_class(&messages[i])]++] = &messages[i];
 }
 
-/* One algorithm of all messages. Without SHA instructions of its own, a message much longer than
- * the others would keep a wide kernel busy alone: the library takes it where that is quicker. */
+/* One algorithm of all messages. */
 static int many_of(struct digest_hasher *hasher, enum digest_id id, size_t offset,
                    const struct digest_message *messages, size_t count)
 {
     const struct sha256_choice *choice = sha256_choice();
     const struct digest_message *list[GROUP_MESSAGES];
-    size_t first = 0;
-    double total = 0;
     order_by_size(messages, count, list);
-    for (size_t i = 0; i < count; i++)
-        total += (double)messages[i].bytes;
-    for (; !choice->best.pair && first < count; first++) {
-        const struct digest_message *longest = list[first];
-        double bytes = (double)longest->bytes;
-        if (bytes * choice->best.wide / choice->wide <=
-            bytes / choice->library + (total - bytes) / choice->wide)
-            break;
-        int error = digest_once(hasher, 1u << id, longest->data, longest->bytes,
-                                longest->output + offset);
+    size_t first = sha256_library_share(choice, list, count);
+    for (size_t i = 0; i < first; i++) {
+        int error = digest_once(hasher, 1u << id, list[i]->data, list[i]->bytes,
+                                list[i]->output + offset);
         if (error)
             return error;
-        total -= bytes;
     }
     sha256_many(&choice->best, id, offset, list + first, count - first);
     return 0;

@@ -56,4 +56,9 @@ struct sha256_choice {
  * called before any fork, so that workers inherit the answer. Any thread. */
 const struct sha256_choice *sha256_choice(void);
 
+/* How many of the messages, from the first one on, the library would do faster one by one. They
+ * are in order of their sizes, the longest first, more or less. Any thread. */
+size_t sha256_library_share(const struct sha256_choice *choice,
+                            const struct digest_message *const *messages, size_t count);
+
 #endif

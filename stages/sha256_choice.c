@@ -129,3 +129,23 @@ const struct sha256_choice *sha256_choice(void)
     pthread_once(&once, measure);
     return &measured;
 }
+
+/* Pairs are as quick as the library even for one message, and finish what the wide kernel leaves.
+ * Without them a message much longer than the others would keep all columns going alone; the same
+ * holds for the longest of a few. */
+size_t sha256_library_share(const struct sha256_choice *choice,
+                            const struct digest_message *const *messages, size_t count)
+{
+    double total = 0;
+    size_t share = 0;
+    for (size_t i = 0; i < count; i++)
+        total += (double)messages[i]->bytes;
+    for (; !choice->best.pair && share < count; share++) {
+        double bytes = (double)messages[share]->bytes;
+        double alone = bytes * choice->best.wide / choice->wide;
+        if (alone <= bytes / choice->library + (total - bytes) / choice->wide)
+            break;
+        total -= bytes;
+    }
+    return share;
+}

@@ -70,8 +70,10 @@ TARGET void KERNEL(sha256_state state, const uint8_t *const *data, size_t blocks
     for (size_t at = 0; at < blocks * SHA256_BLOCK_BYTES; at += SHA256_BLOCK_BYTES) {
         VECTOR a = h0, b = h1, c = h2, d = h3, e = h4, f = h5, g = h6, h = h7;
         VECTOR w[16];
-        for (int q = 0; q < 4; q++)
-            load_words(w + 4 * q, data, at + 16 * (size_t)q);
+        load_words(w + 0, data, at);
+        load_words(w + 4, data, at + 16);
+        load_words(w + 8, data, at + 32);
+        load_words(w + 12, data, at + 48);
         const uint32_t *constants = sha256_constants;
         EIGHT_ROUNDS(NOTHING, 0);
         EIGHT_ROUNDS(NOTHING, 8);

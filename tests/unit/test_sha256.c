@@ -288,6 +288,37 @@ START_TEST(measured_once)
 }
 END_TEST
 
+/* With figures of a CPU without SHA instructions: what the library is given. */
+START_TEST(share_of_the_library)
+{
+    struct sha256_choice choice = {
+        .library = 0.5e9, .wide = 2e9, .best = {.wide = 8}, .beats_library = true};
+    static const struct {
+        size_t bytes[10], count, share;
+    } cases[] = {
+        {{4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096}, 8, 0},
+        {{200000, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096}, 9, 1},
+        {{200000, 100000, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096}, 10, 2},
+        {{4096}, 1, 1},       /* an eighth of 2 GB/s is less than 0.5 */
+        {{4096, 4096}, 2, 2}, /* as is a quarter with both */
+        {{0, 0}, 2, 0},
+        {{0}, 0, 0},
+    };
+    struct digest_message message[10];
+    const struct digest_message *list[10];
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (size_t i = 0; i < 10; i++) {
+            message[i] = (struct digest_message){NULL, cases[c].bytes[i], NULL};
+            list[i] = &message[i];
+        }
+        choice.best.pair = false;
+        ck_assert_uint_eq(sha256_library_share(&choice, list, cases[c].count), cases[c].share);
+        choice.best.pair = true;
+        ck_assert_uint_eq(sha256_library_share(&choice, list, cases[c].count), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     static const unsigned columns[] = {16, 8, 2};
@@ -311,6 +342,7 @@ int main(void)
     tcase_add_loop_test(tests, reads_nothing_outside, 0, MIXTURES);
     tcase_add_loop_test(tests, many_is_once_of_each, 0, 3);
     tcase_add_test(tests, measured_once);
+    tcase_add_test(tests, share_of_the_library);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
