@@ -108,6 +108,7 @@ struct options {
     struct option_memory memory;
     uint64_t block_size_bytes; /* 0: chosen */
     int order;                 /* enum output_order */
+    int engine;                /* enum digest_engine of stages/digest.h */
 
     struct option_rules rules;
     bool exclude_caches;

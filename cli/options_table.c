@@ -1,6 +1,7 @@
 /* The tables of verbs and options, and the few values that have a form of their own. */
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "stages/digest.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,10 @@ static const char *const formats[] = {"gnu", "bsd", "gnu0", "mtree", "hashdeep",
 static const char *const extras[] = {"report", "fail", "ignore", NULL};
 static const char *const fsyncs[] = {"none", "file", "end", NULL};
 static const char *const changes[] = {"warn", "fail", "retry:", NULL};
+static const char *const engines[] = {"auto", "openssl", "multibuffer", NULL};
+_Static_assert(DIGEST_ENGINE_AUTO == 0 && DIGEST_ENGINE_OPENSSL == 1 &&
+                   DIGEST_ENGINE_MULTIBUFFER == 2,
+               "the choices of --engine are in the order of enum digest_engine");
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
 _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2 &&
                    PROGRESS_JSON == 3,
@@ -178,6 +183,12 @@ static const struct option_row option_table[] = {
      .help = "workers of the computing stages (0: one a CPU)",
      .man = "The default is 0. Usable are the CPUs of the affinity mask, limited by the quota of "
             "the control group. A count given to a stage itself prevails."},
+    {.name = "engine", .argument = "ENGINE", .verbs = JOBS, .group = GROUP_STAGES,
+     .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = engines,
+     .help = "what computes sha256: auto, openssl, multibuffer",
+     .man = "Of small files, several can be computed at once, with AVX-512, AVX2 or the SHA "
+            "instructions (multibuffer); openssl computes one after another. The default, auto, "
+            "measures which is faster. treemill info shows the figures."},
     {.name = "memory", .argument = "SIZE|N%", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CALLBACK, .parse = set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},

@@ -294,6 +294,28 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Here and not by the first worker that hashes: forked workers inherit what was measured. */
+static int choose_engine(const struct hash_job *hash, struct plan *plan, char *error,
+                         size_t capacity)
+{
+    char text[160];
+    char *why = plan->why[STAGE_HASH];
+    size_t used = strlen(why);
+    if (!digest_engine_available(hash->engine, text, sizeof text)) {
+        snprintf(error, capacity, "--engine=multibuffer is not available here: %s", text);
+        return -EINVAL;
+    }
+    if (!(hash->algorithms & (1u << DIGEST_SHA256 | 1u << DIGEST_SHA224)))
+        return 0;
+    if (hash->engine == DIGEST_ENGINE_OPENSSL)
+        snprintf(text, sizeof text, "openssl"); /* nothing to measure for that */
+    else
+        digest_engine_describe(hash->engine, text, sizeof text);
+    snprintf(why + used, sizeof plan->why[STAGE_HASH] - used, "; sha256 by %s%s", text,
+             hash->engine == DIGEST_ENGINE_AUTO ? "" : " (--engine)");
+    return 0;
+}
+
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
@@ -315,6 +337,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     data->sink_context = request->sink_context;
     data->ordered = options->order == ORDER_PATH;
     choose_stages(request, plan);
+    if (choose_engine(request->hash, plan, error, capacity))
+        return -EINVAL;
     if (lane_workers(data) + lane_workers(scan) > 1000) {
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;

@@ -23,7 +23,7 @@ struct plan {
     struct cpu_limits cpus;
     size_t block_bytes;
     /* Why each stage runs as it does, for -v and --stats. */
-    char why[STAGE_COUNT][96];
+    char why[STAGE_COUNT][256];
 };
 
 struct plan_request {

@@ -19,7 +19,7 @@ struct line {
     const char *group;
     const char *name;
     bool available;
-    char text[160];
+    char text[200];
 };
 
 #define LINES_MAX 64
@@ -107,6 +107,19 @@ static void add_algorithms(struct info *info)
     }
 }
 
+/* What --engine accepts, and what auto comes to. */
+static void add_engines(struct info *info)
+{
+    char text[160];
+    digest_engine_describe(DIGEST_ENGINE_AUTO, text, sizeof text);
+    add(info, "engines", "auto", true, "sha256 of small files by %s", text);
+    add(info, "engines", "openssl", true, "one file after another");
+    if (digest_engine_available(DIGEST_ENGINE_MULTIBUFFER, text, sizeof text))
+        add(info, "engines", "multibuffer", true, "several files at once");
+    else
+        add(info, "engines", "multibuffer", false, "%s", text);
+}
+
 static void add_formats(struct info *info)
 {
     for (enum manifest_format format = 0; format < MANIFEST_FORMAT_COUNT; format++) {
@@ -169,6 +182,7 @@ int verb_info(const struct options *options)
     add_limit(&info, "processes", RLIMIT_NPROC);
     add_models(&info);
     add_algorithms(&info);
+    add_engines(&info);
     add_formats(&info);
     if (options->json)
         print_json(&info);

@@ -69,4 +69,34 @@ int digest_finish(struct digest_hasher *hasher, uint8_t *output);
 int digest_once(struct digest_hasher *hasher, uint32_t set, const void *data, size_t bytes,
                 uint8_t *output);
 
+/* Many messages that are complete in memory. */
+
+/* How they are computed; messages that come piece by piece are the library's in any case. */
+enum digest_engine {
+    DIGEST_ENGINE_AUTO,       /* whichever was faster when measured */
+    DIGEST_ENGINE_OPENSSL,    /* one after another, by the library */
+    DIGEST_ENGINE_MULTIBUFFER /* SHA-224 and SHA-256 of several at once (stages/sha256.h) */
+};
+
+struct digest_message {
+    const void *data; /* of any alignment; may be NULL if bytes is 0 */
+    size_t bytes;
+    uint8_t *output; /* gets digest_set_bytes(set) bytes */
+};
+
+/* Digests of each message as digest_once() gives them. After a failure what the outputs hold is
+ * undefined. */
+int digest_many(struct digest_hasher *hasher, uint32_t set, const struct digest_message *messages,
+                size_t count);
+/* Which engine digest_many() uses from now on; a new hasher has AUTO. MULTIBUFFER only where it is
+ * available. */
+void digest_set_engine(struct digest_hasher *hasher, enum digest_engine engine);
+
+/* Whether the engine can be asked for by name here; if not, says why. Any thread. */
+bool digest_engine_available(enum digest_engine engine, char *why, size_t why_bytes);
+/* Says for which engine `engine` stands when SHA-256 of many messages is computed, with the
+ * figures measured. Measures at the first call of the process; best called before any fork. Any
+ * thread. */
+void digest_engine_describe(enum digest_engine engine, char *text, size_t bytes);
+
 #endif

@@ -19,12 +19,19 @@ enum hasher_phase {
     HASHER_CLOSED  /* its last status and close */
 };
 
+/* In item->cursor: not to be blamed on one file. */
+#define CURSOR_NO_FILE UINT32_MAX
+_Static_assert(BATCH_FILES_MAX <= UINT8_MAX + 1, "member[] holds numbers of files");
+
 /* As the kernel's readahead likes it, and small enough for the second-level cache. */
 #define STREAM_BUFFER_BYTES (256 * 1024)
 
 struct hasher {
     const struct hash_job *job;
     struct digest_hasher *digests;
+    /* Small files that are hashed together, and which of the batch they are. */
+    struct digest_message message[BATCH_FILES_MAX];
+    uint8_t member[BATCH_FILES_MAX];
     enum hasher_phase phase;
     unsigned index; /* of the file in the batch */
     /* The stream in hand. */
@@ -70,6 +77,7 @@ static int hasher_open(void *job, void **state)
         hasher_close(hasher);
         return error;
     }
+    digest_set_engine(hasher->digests, hasher->job->engine);
     *state = hasher;
     return 0;
 }
@@ -281,6 +289,51 @@ static void hash_small(struct hasher *hasher, const struct item_view *view,
         file->state = FILE_HASHED;
 }
 
+static bool is_small_and_ready(const struct file_record *file)
+{
+    return file->state == FILE_READ && !(file->flags & FILE_NOT_FILE) &&
+           !fault_is_set(file->fault);
+}
+
+/* Collects the files that ask for the same algorithms as file `first` and hashes them together. */
+static void hash_alike(struct hasher *hasher, const struct item_view *view, unsigned first)
+{
+    struct batch *batch = batch_of(view);
+    uint32_t set = batch->file[first].algorithms;
+    unsigned count = 0;
+    for (unsigned i = first; i < batch->file_count; i++) {
+        const struct file_record *file = &batch->file[i];
+        if (!is_small_and_ready(file) || file->algorithms != set)
+            continue;
+        hasher->message[count] = (struct digest_message){
+            .data = view->input + file->data,
+            .bytes = file->data_bytes,
+            .output = view->output + i * hash_stride_bytes(hasher->job),
+        };
+        hasher->member[count++] = (uint8_t)i;
+    }
+    int error = digest_many(hasher->digests, set, hasher->message, count);
+    for (unsigned m = 0; m < count; m++) {
+        struct file_record *file = &batch->file[hasher->member[m]];
+        if (error)
+            file->fault = fault_system(TM_OP_HASH, error);
+        else
+            file->state = FILE_HASHED;
+    }
+}
+
+/* No single file is in work meanwhile, which the cursor says. Should the worker die here, the item
+ * comes again with a try counted, and its files are taken one by one. */
+static void hash_together(struct hasher *hasher, const struct item_view *view)
+{
+    const struct batch *batch = batch_of(view);
+    atomic_store_explicit(&view->item->cursor, CURSOR_NO_FILE, memory_order_relaxed);
+    hasher->serial = 0;
+    for (unsigned i = 0; i < batch->file_count; i++)
+        if (is_small_and_ready(&batch->file[i]))
+            hash_alike(hasher, view, i);
+}
+
 static bool killed_its_worker(const struct file_record *file)
 {
     return file->fault.kind == TM_FAULT_SIGNAL || file->fault.kind == TM_FAULT_EXIT;
@@ -360,6 +413,8 @@ static bool hasher_step(void *state, const struct item_view *view, struct io_cha
     if (!chain->count) { /* a new item */
         hasher->phase = HASHER_NEXT;
         hasher->index = 0;
+        if (!batch_is_chunk(view) && view->item->tries == 0)
+            hash_together(hasher, view);
     }
     for (;;) {
         switch (hasher->phase) {

@@ -1,6 +1,8 @@
 /* hash: computes the digests of files, several algorithms in one pass over the data.
  *
- * Small files are hashed from the slab. A large file is a stream: one worker gets its chunks in
+ * Small files are hashed from the slab, those of a bundle together where the engine computes
+ * several messages at once. If a worker dies over a bundle they are taken one by one on the second
+ * try, so that the one that kills workers is known. A large file is a stream: one worker gets its chunks in
  * order. A file that the slab does not hold as it is (FILE_STREAM), and a stream whose worker has
  * died in the middle, is read again from its first byte by the hashing worker itself, which then
  * checks by the file's status before and after that it did not change under it.
@@ -12,6 +14,7 @@
 #include <stdint.h>
 
 #include "pipeline/graph.h"
+#include "stages/digest.h"
 
 enum on_change {
     ON_CHANGE_RETRY, /* read again, up to `retries` times, then FAULT_CHANGED */
@@ -22,6 +25,7 @@ enum on_change {
 /* Constant while the job runs; owned by the caller. */
 struct hash_job {
     uint32_t algorithms; /* all that any file of the job asks for */
+    enum digest_engine engine;
     enum on_change on_change;
     unsigned retries;
 };
