@@ -162,8 +162,8 @@ for model in "${models[@]}" "-T 8" "--block-size=8M" "--hash=threads:64"; do
 done
 
 # Wrong use: status 2, one line, nothing on standard output.
-for wrong in --no-such-option --memory=1K --memory= --memory=x --on-change=never --on-change=retry:0 \
-    --on-change=retry:x --read=fibers --read=threads:-1 --read=threads:x --stages=fry=inline \
+for wrong in --no-such-option --memory=1K --memory= --memory=x --on-change=never \
+    --on-change=retry:0 --on-change=retry:x --read=fibers --read=threads:-1 --read=threads:x --stages=fry=inline \
     --block-size=1 --algorithm=rot13 --format=xml --order=size --min-size=x --newer=someday \
     --exclude-from=nowhere --files-from=nowhere --progress-interval=x -T=x; do
     run "$TREEMILL" hash "$wrong" tree/a

@@ -74,7 +74,8 @@ runs "verify several algorithms" "$TREEMILL" verify -q --strict ours
 
 # The other tools read no escapes: names that need none.
 if has rhash; then
-    for algorithm in crc32 md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 blake2b blake2s; do
+    for algorithm in crc32 md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 blake2b \
+        blake2s; do
         runs "hash -a $algorithm" "$TREEMILL" hash -q -a "$algorithm" -f -o ours easy
         runs "rhash -c of $algorithm" rhash -c ours
         xargs -0 rhash "--$algorithm" --bsd <easy.names >theirs
@@ -92,7 +93,8 @@ if has xxhsum; then
     done
 fi
 if has hashdeep; then
-    runs "hash --format=hashdeep" "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
+    runs "hash --format=hashdeep" \
+        "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
     runs "hashdeep -a" hashdeep -l -r -a -k ours easy
     hashdeep -l -r -c md5,sha1,sha256 easy >theirs
     runs "verify hashdeep's" "$TREEMILL" verify -q --strict theirs
@@ -125,8 +127,9 @@ if has jq; then
     runs "jq reads it" jq -e '.sha256 | length == 64' ours
     runs "verify json" "$TREEMILL" verify -q --strict ours
     "$TREEMILL" hash -q --json hard >ours
-    runs "--json events" jq -es 'map(select(.event == "file")) | length == 13 and all(.digests.sha256 | length == 64)' ours
-    if [ "$(jq -r 'select(.event == "summary") | .files' ours)" -eq 13 ]; then pass; else fail summary; fi
+    runs "--json events" jq -es 'map(select(.event == "file")) |
+        length == 13 and all(.digests.sha256 | length == 64)' ours
+    check "--json summary" [ "$(jq -r 'select(.event == "summary") | .files' ours)" -eq 13 ]
 fi
 
 # BagIt: percent-encoded names in manifest-ALG.txt.

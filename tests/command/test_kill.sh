@@ -44,8 +44,8 @@ else
     if command -v jq >/dev/null; then
         for point in $points; do
             # shellcheck disable=SC2086  # options are words
-            TREEMILL_CRASH=$point:2 timeout 60 "$TREEMILL" hash --stats --json $model_processes tree \
-                >events 2>err
+            TREEMILL_CRASH=$point:2 timeout 60 \
+                "$TREEMILL" hash --stats --json $model_processes tree >events 2>err
             deaths=$(jq 'select(.event == "summary") | [.stages[].restarts] | add' events)
             if [ "$deaths" = 1 ]; then pass; else fail "$deaths deaths at $point"; fi
         done
@@ -55,8 +55,8 @@ else
     # ... and are heard of where the caller ignores SIGCHLD, which programs inherit.
     status=0
     # shellcheck disable=SC2086  # options are words
-    TREEMILL_CRASH=work:5 timeout 60 env --ignore-signal=CHLD "$TREEMILL" hash -q $model_processes tree \
-        >out 2>err || status=$?
+    TREEMILL_CRASH=work:5 timeout 60 env --ignore-signal=CHLD \
+        "$TREEMILL" hash -q $model_processes tree >out 2>err || status=$?
     same "deaths with SIGCHLD ignored"
 fi
 
@@ -79,7 +79,8 @@ kill_one() {
 }
 set -m
 for options in "$model_processes" "$model_processes" "$model_processes --block-size=64K" \
-    "--read=processes:3 --hash=processes:3" "--hash=processes:4" "--scan=processes:2 --hash=processes:2 --write=processes:3"; do
+    "--read=processes:3 --hash=processes:3" "--hash=processes:4" \
+    "--scan=processes:2 --hash=processes:2 --write=processes:3"; do
     # shellcheck disable=SC2086  # options are words
     timeout -k 5 120 "$TREEMILL" hash -q $options -o result large 2>err &
     pid=$!

@@ -13,7 +13,8 @@ for name in {1..4000}; do echo "$name" >"tree/$name"; done
 reference tree >want
 
 only() { # NAME...: nothing else is in results
-    diff <(printf '%s\n' "$@" | LC_ALL=C sort) <(find results -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
+    diff <(printf '%s\n' "$@" | LC_ALL=C sort) \
+        <(find results -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
 }
 
 # A file of results appears complete, or not at all.
@@ -33,7 +34,8 @@ for model in "${models[@]}"; do
         run "$TREEMILL" hash -q $model --force --fsync=file -o results/old tree
         check "--fsync=file" [ $status -eq 0 ]
         run "$TREEMILL" hash -q $model -o results/nowhere/new tree
-        check "-o in a directory that is missing $model" ends 2 'results/nowhere/new: create: No such.*'
+        check "-o in a directory that is missing $model" \
+            ends 2 'results/nowhere/new: create: No such.*'
         run "$TREEMILL" hash -q $model -o results tree
         check "-o names a directory $model" ends 2 'results: create: Is a directory'
         run "$TREEMILL" hash -q $model --fail-fast -o results/never tree/1 nowhere tree

@@ -39,14 +39,15 @@ same "exclude by name" "--exclude=*.c --exclude=.git --exclude=cache --exclude=d
     tree/src/b.h tree/src/sub/note.txt
 same "exclude anchored" "--exclude=/src/sub --exclude=/cache --exclude=/doc --exclude=.git" \
     tree/src/a.c tree/src/b.h
-same "include before exclude" "--include=sub/*.c --exclude=*.c --exclude=cache --exclude=doc --exclude=.git" \
+same "include before exclude" \
+    "--include=sub/*.c --exclude=*.c --exclude=cache --exclude=doc --exclude=.git" \
     tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "include alone" "--include=*.c" tree/src/a.c tree/src/sub/c.c
 same "version control" "--exclude-vcs --exclude=cache --exclude=doc" \
     tree/src/a.c tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "caches" "--exclude-caches --exclude=src --exclude=doc" tree/cache/CACHEDIR.TAG
-same "largest" "--max-size=3 --exclude=cache --exclude=.git" tree/doc/old tree/src/a.c tree/src/b.h \
-    tree/src/sub/c.c tree/src/sub/note.txt
+same "largest" "--max-size=3 --exclude=cache --exclude=.git" \
+    tree/doc/old tree/src/a.c tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "smallest" "--min-size=1K" tree/doc/big
 same "newer than a file" "--newer=stamp --exclude=src --exclude=cache" tree/doc/big
 same "newer than a date" "--newer=2021-06-01 --exclude=src --exclude=cache" tree/doc/big

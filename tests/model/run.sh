@@ -126,12 +126,12 @@ export -f check
 export work model
 
 start=$SECONDS
+# shellcheck disable=SC2016  # the inner bash expands it
 while IFS='|' read -r name expected switches; do
     name=${name// /}
     [[ -n $name && $name =~ $pattern ]] || continue
     printf '%s\0%s\0%s\0' "$name" "${expected// /}" "${switches# }"
 done <<< "$runs" |
-    # shellcheck disable=SC2016  # the inner bash expands it
     xargs -0 -r -n 3 -P "$JOBS" bash -c 'check "$@" > "$work/$1.verdict" 2>&1; cat "$work/$1.verdict"' -
 
 passed=$(cat "$work"/*.verdict 2> /dev/null | grep -c '^ok ')
