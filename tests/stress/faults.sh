@@ -47,7 +47,7 @@ for fault in 1 2 3 4 5 6 7 8 9 10 11; do
     # without a clock; and the control above waits longer.
     export WATCHDOG_SECONDS=2
     for seed in 1 2 3 4; do
-        attempt queue_stress "$fault" 300000 "$seed" 200
+        attempt queue_stress "$fault" 1000000 "$seed" 200
         [ "$outcome" = none ] || break
         echo "fault $fault: not met by queue_stress with seed $seed"
     done
