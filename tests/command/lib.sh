@@ -3,33 +3,65 @@
 #   tm_begin                 $work: a new directory, the current one; removed at the end
 #   skip TEXT                ends the script as skipped, saying why (status 77)
 #   left_out TEXT            says what this machine or build cannot show; goes on
-#   pass, fail TEXT          count; fail shows the last command's messages
+#   has PROGRAM              whether it is installed; says so if it is not
+#   pass, fail TEXT          count; fail shows what the last command printed
 #   check TEXT COMMAND...    passes when the command succeeds
-#   run COMMAND...           sets $status, writes $work/out and $work/err; 60 seconds at most
+#   run COMMAND...           sets $status, writes $work/out and $work/err; 120 seconds at most
 #   expect_status N COMMAND...     run, passes when its status is N
-#   expect_line N PATTERN    the last run ended with status N and exactly one line of messages,
-#                            "treemill: PATTERN" (the summary is not counted)
+#   ends N PATTERN           the last run had status N and printed exactly one line of messages,
+#                            "treemill: PATTERN"
+#   summed_up                takes the summary out of the messages; fails if there is not just one
 #   assert_same FILE FILE [TEXT]   passes when the contents are equal
 #   reference DIRECTORY      what sha256sum says of a tree, in bytewise order of its paths
 #   finish                   prints "N passed, M failed" and ends the script
 #
-# Models that each test goes through: "${models[@]}", the first one is the default.
+# Options of the models that each test goes through: "${models[@]}"; the first, "", is the default.
+# Models with their counts, for single stages: "${stage_models[@]}".
 
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the scripts that source this file use these
 
 set -u
 passed=0 failed=0 status=0 work=
+main_process=$BASHPID
 
 model_inline="--scan=inline --read=inline --hash=inline --write=inline"
 model_threads="--scan=threads:7 --read=threads:7 --hash=threads:7 --write=threads:7"
 model_processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-models=("" "$model_inline" "$model_threads" "$model_processes")
+
+# add_model NAME VALUE...: goes through `--read=VALUE`, too, if `treemill info` has the model
+add_model() {
+    local name=$1 value
+    shift
+    "$TREEMILL" info | grep -Eq "^  $name +[^ ]" || return 0
+    "$TREEMILL" info | grep -Eq "^  $name +not available" && return 0
+    for value in "$@"; do
+        models+=("--read=$value")
+        stage_models+=("$value")
+    done
+}
+
+list_models() {
+    models=("" "$model_inline" "$model_threads")
+    stage_models=(inline threads:1 threads:2 threads:7)
+    if with_processes; then
+        models+=("$model_processes")
+        stage_models+=(processes:1 processes:2 processes:7)
+    else
+        model_processes=$model_threads
+    fi
+    # Models that not every kernel has: a line each, as `add_model uring uring:16`.
+}
+
 # ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" != thread ] || models=("" "$model_inline" "$model_threads")
+with_processes() {
+    [ "${SANITIZE:-}" != thread ]
+}
 
 # A script that has something else to undo defines tm_undo.
 tm_cleanup() {
+    # A subshell that is killed before it has dropped its parent's traps runs this, too.
+    [ "$BASHPID" = "$main_process" ] || return
     if declare -F tm_undo >/dev/null; then tm_undo; fi
     cd / || return
     # Trees deeper than a path can be are no trouble for find(1).
@@ -48,6 +80,7 @@ tm_begin() {
     cd "$work" || exit 1
     : >out
     : >err
+    list_models
 }
 
 skip() {
@@ -59,6 +92,12 @@ left_out() {
     echo "left out: $1"
 }
 
+has() {
+    command -v "$1" >/dev/null && return 0
+    left_out "$1 is not installed"
+    return 1
+}
+
 pass() {
     passed=$((passed + 1))
 }
@@ -66,7 +105,8 @@ pass() {
 fail() {
     failed=$((failed + 1))
     echo "FAILED: $1 (status $status)"
-    head -n 4 "$work/err" 2>/dev/null | cut -c 1-300 | cat -v
+    head -n 4 "$work/out" 2>/dev/null | cut -c 1-200 | cat -v
+    head -n 6 "$work/err" 2>/dev/null | cut -c 1-300 | cat -v
 }
 
 check() {
@@ -77,7 +117,7 @@ check() {
 
 run() {
     status=0
-    timeout -k 5 60 "$@" >"$work/out" 2>"$work/err" || status=$?
+    timeout -k 5 120 "$@" >"$work/out" 2>"$work/err" || status=$?
 }
 
 expect_status() {
@@ -87,14 +127,14 @@ expect_status() {
     if [ "$status" -eq "$wanted" ]; then pass; else fail "status $wanted of: ${*:2}"; fi
 }
 
-expect_line() {
-    grep -Ev '^treemill: (hashed|verified) [0-9]' "$work/err" >"$work/lines"
-    if [ "$status" -eq "$1" ] && [ "$(wc -l <"$work/lines")" -eq 1 ] &&
-        grep -Eqx -- "treemill: $2" "$work/lines"; then
-        pass
-    else
-        fail "status $1 and one line: $2"
-    fi
+ends() {
+    [ "$status" -eq "$1" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
+        grep -Eqx -- "treemill: $2" "$work/err"
+}
+
+summed_up() {
+    check "one summary" [ "$(grep -Ec '^treemill: (hashed|verified) [0-9]' "$work/err")" -eq 1 ]
+    sed -Ei '/^treemill: (hashed|verified) [0-9]/d' "$work/err"
 }
 
 assert_same() {
