@@ -97,9 +97,9 @@ struct stage_setup {
     void *job; /* given to open() and blame(); in forked workers a copy as of graph_start() */
     enum model model;
     unsigned workers; /* threads, processes or loops; 0 for inline */
+    bool fused;       /* same worker as the stage before it, which has the same model and counts */
     enum io_kind io;  /* how a worker does its I/O; given by the model, but for processes */
     unsigned depth;   /* for loops: chains in flight in each; else 0 */
-    bool fused;       /* same worker as the stage before it, which has the same model and counts */
 };
 
 #define LANE_STAGES_MAX 4

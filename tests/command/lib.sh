@@ -13,6 +13,9 @@
 #   summed_up                takes the summary out of the messages; fails if there is not just one
 #   assert_same FILE FILE [TEXT]   passes when the contents are equal
 #   reference DIRECTORY      what sha256sum says of a tree, in bytewise order of its paths
+#   slow_mount DIR OPTION... shows DIR as $work/slow, through the slow device of tests/slowfs; skips
+#                            the script where that cannot be (OPTION: see `slowfs --help`)
+#   slow_unmount             ends that; tm_cleanup does it, too
 #   finish                   prints "N passed, M failed" and ends the script
 #
 # Options of the models that each test goes through: "${models[@]}"; the first, "", is the default.
@@ -22,7 +25,7 @@
 # shellcheck disable=SC2034  # the scripts that source this file use these
 
 set -u
-passed=0 failed=0 status=0 work=
+passed=0 failed=0 status=0 work="" slow_pid=""
 main_process=$BASHPID
 
 model_inline="--scan=inline --read=inline --hash=inline --write=inline"
@@ -63,6 +66,7 @@ tm_cleanup() {
     # A subshell that is killed before it has dropped its parent's traps runs this, too.
     [ "$BASHPID" = "$main_process" ] || return
     if declare -F tm_undo >/dev/null; then tm_undo; fi
+    slow_unmount
     cd / || return
     # Trees deeper than a path can be are no trouble for find(1).
     chmod -R u+rwx "$work" 2>/dev/null || find "$work" -type d -exec chmod u+rwx {} + 2>/dev/null
@@ -148,6 +152,26 @@ assert_same() {
 
 reference() {
     find "$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --
+}
+
+slow_mount() {
+    local directory=$1
+    shift
+    [ -n "${SLOWFS:-}" ] || skip "no slow device: built without fuse3 (Debian package libfuse3-dev)"
+    mkdir -p "$work/slow"
+    slow_pid=$("$SLOWFS" "$@" "$directory" "$work/slow" 2>"$work/err") ||
+        skip "no slow device: $(tail -n 1 "$work/err")"
+}
+
+slow_unmount() {
+    local waited=0
+    [ -n "${slow_pid:-}" ] || return 0
+    kill "$slow_pid"
+    while kill -0 "$slow_pid" 2>/dev/null && [ "$waited" -lt 100 ]; do
+        waited=$((waited + 1))
+        sleep 0.05
+    done
+    slow_pid=
 }
 
 finish() {
