@@ -275,6 +275,7 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
         .selection = job->selection,
         .follow_links = job->options->dereference,
         .one_file_system = job->options->one_file_system,
+        .read_special = job->options->special == SPECIAL_READ,
         .totals = totals,
     };
 }
@@ -329,7 +330,7 @@ bool job_take_record(struct job *job, const struct item_view *view,
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
     if (!is_note && is_end)
         atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
-    if (file->flags & FILE_STANDARD_INPUT) /* its size was not known before */
+    if (file->flags & FILE_READ_ONCE) /* its size was not known before */
         atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
     if (!is_end)
         return false;
