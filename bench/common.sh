@@ -48,6 +48,27 @@ find_treemill() {
     fi
 }
 
+# How each cold run begins. Without the right to empty all caches only file data is dropped.
+# choose_cold sets $cold_means, then `cold_command TREE` prints the command.
+choose_cold() {
+    if (echo 1 >/proc/sys/vm/drop_caches) 2>/dev/null; then
+        cold_program=
+        cold_means="all caches emptied before each run"
+    else
+        cold_program=$(bench_program trees)
+        # shellcheck disable=SC2034  # for those who source this
+        cold_means="only file data dropped before each run (emptying all caches is not permitted here)"
+    fi
+}
+
+cold_command() {
+    if [[ -z $cold_program ]]; then
+        printf 'sync; echo 3 >/proc/sys/vm/drop_caches'
+    else
+        printf "sync; '%s' evict '%s'" "$cold_program" "$1"
+    fi
+}
+
 # Lines that say on what the figures were taken.
 describe_machine() {
     local cpu

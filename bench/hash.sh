@@ -77,13 +77,7 @@ if [[ -n $output ]]; then
     { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/machine.tsv"
 fi
 
-# How each cold run begins. Without the right to empty all caches only file data is dropped.
-cold_command="sync; echo 3 >/proc/sys/vm/drop_caches"
-cold_means="all caches emptied before each run"
-if [[ ,$caches, == *,cold,* ]] && ! (echo 1 >/proc/sys/vm/drop_caches) 2>/dev/null; then
-    cold_command="sync; $(bench_program trees) evict"
-    cold_means="only file data dropped before each run (emptying all caches is not permitted here)"
-fi
+[[ ,$caches, != *,cold,* ]] || choose_cold
 
 # add NAME PROGRAM PACKAGE COMMAND: a peer takes part if its program is here.
 add() {
@@ -166,9 +160,7 @@ for tree in "${tree_names[@]}"; do
         add_peers
         options=(-r "$rounds" -s "$seconds" "${bases[@]}")
         if [[ $cache == cold ]]; then
-            command=$cold_command
-            [[ $command != *evict ]] || command+=" '$tree_path'"
-            options+=(-w 0 -p "$command")
+            options+=(-w 0 -p "$(cold_command "$tree_path")")
             printf '\n%s, cold: %s\n' "$tree" "$cold_means"
         else
             options+=(-w 1 -m -P "'$limit' -T $cpus -a none -r 1 -V $variant '$tree_path'")

@@ -2,7 +2,7 @@
  * Runs commands in turn, A B C A B C ..., and compares them round by round.
  *
  *   bench_paired [-r ROUNDS] [-w WARMUPS] [-s SECONDS] [-k SECONDS] [-p COMMAND] [-P COMMAND]
- *                [-b NAME]... [-m] NAME=COMMAND... NAME:KEY,KEY...=COMMAND...
+ *                [-b NAME]... [-m] [-c] NAME=COMMAND... NAME:KEY,KEY...=COMMAND...
  *
  *   -r  timed rounds (5)             -w  rounds before them that are not timed (1)
  *   -s  begin no further round when it would not end within so many seconds (no limit)
@@ -12,13 +12,14 @@
  *       to forget what it has read, and the next command would pay for it)
  *   -b  a row to compare with; a column vs_NAME is printed for each
  *   -m  sample memory during the warm-up rounds
+ *   -c  print context switches: those because of waiting, and those that were forced
  *
  * Each COMMAND is given to /bin/sh -c with its output discarded. Measured: time by
- * CLOCK_MONOTONIC from fork to the end of the shell; user and system time and peak resident size
- * by wait4(), which covers every descendant that was waited for. The peak is that of the largest
- * process; what all processes of a command hold together is sampled during the warm-up (so that
- * looking at /proc does not disturb the timing) as the sum of their proportional set sizes, in
- * which a page shared by two processes counts once.
+ * CLOCK_MONOTONIC from fork to the end of the shell; user and system time, context switches and
+ * peak resident size by wait4(), which covers every descendant that was waited for. The peak is
+ * that of the largest process; what all processes of a command hold together is sampled during the
+ * warm-up (so that looking at /proc does not disturb the timing) as the sum of their proportional
+ * set sizes, in which a page shared by two processes counts once.
  *
  * A NAME:KEY,...=COMMAND measures by itself: its lines KEY=SECONDS are taken, each as a row
  * NAME.KEY. This is how the physical limit takes part in the rounds.
@@ -30,21 +31,16 @@
  * that fails is reported on standard error, gets no further rounds and the row says so; the exit
  * status is then 1.
  */
-#include "bench/process_memory.h"
+#include "bench/run_command.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -52,8 +48,6 @@ enum {
     MAX_ROWS = 64,
     MAX_BASES = 4,
     MAX_ROUNDS = 1000,
-    OUTPUT_BYTES = 16384, /* of a command that measures by itself */
-    SAMPLE_NS = 5000000,
 };
 
 struct row {
@@ -68,6 +62,8 @@ struct command {
     size_t row_count;
     double user_s[MAX_ROUNDS];
     double system_s[MAX_ROUNDS];
+    double voluntary[MAX_ROUNDS]; /* context switches */
+    double involuntary[MAX_ROUNDS];
     long peak_kib;       /* of the largest process */
     long together_kib;   /* of all processes, as sampled; 0 = not known */
     const char *failure; /* NULL: none so far */
@@ -77,121 +73,6 @@ static struct command commands[MAX_COMMANDS];
 static struct row rows[MAX_ROWS];
 static size_t command_count;
 static size_t row_count;
-
-/* The process group to end on SIGALRM; written before the timer is armed. */
-static volatile sig_atomic_t running_group;
-static volatile sig_atomic_t timed_out;
-
-static void die(const char *what, int error)
-{
-    fprintf(stderr, "bench_paired: %s: %s\n", what, strerror(error));
-    exit(2);
-}
-
-static double now_s(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void on_alarm(int signal)
-{
-    (void)signal;
-    timed_out = 1;
-    if (running_group > 0)
-        kill(-(pid_t)running_group, SIGKILL);
-}
-
-/* Our own end must not leave a command running in its group. */
-static void on_end(int number)
-{
-    if (running_group > 0)
-        kill(-(pid_t)running_group, SIGKILL);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-struct outcome {
-    double wall_s;
-    struct rusage usage;
-    long together_kib;
-    int status;
-    char output[OUTPUT_BYTES];
-};
-
-static pid_t start(const char *text, int output)
-{
-    pid_t pid = fork();
-
-    if (pid < 0)
-        die("fork", errno);
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        setpgid(0, 0);
-        if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-            dup2(output >= 0 ? output : null, STDOUT_FILENO) < 0)
-            _exit(127);
-        execl("/bin/sh", "sh", "-c", text, (char *)NULL);
-        _exit(127);
-    }
-    setpgid(pid, pid); /* by both, as either may come first */
-    return pid;
-}
-
-/*
- * Runs one command to its end. wait4()'s peak also covers the moment before execl(), when the
- * child is a copy of this process, so this process stays small.
- */
-static void run(const char *text, bool capture, bool sample, unsigned kill_s, struct outcome *out)
-{
-    int pipe_ends[2] = {-1, -1};
-    size_t length = 0;
-    long peak_kib = 0;
-
-    if (capture && pipe2(pipe_ends, O_CLOEXEC) != 0)
-        die("pipe", errno);
-    timed_out = 0;
-    double begin = now_s();
-    pid_t pid = start(text, pipe_ends[1]);
-
-    running_group = pid;
-    alarm(kill_s);
-    if (capture) {
-        close(pipe_ends[1]);
-        for (;;) {
-            ssize_t got = read(pipe_ends[0], out->output + length, OUTPUT_BYTES - 1 - length);
-
-            if (got < 0 && errno == EINTR)
-                continue;
-            if (got <= 0)
-                break;
-            length += (size_t)got;
-        }
-        close(pipe_ends[0]);
-    }
-    out->output[length] = '\0';
-    for (;;) {
-        pid_t got = wait4(pid, &out->status, sample ? WNOHANG : 0, &out->usage);
-
-        if (got == pid)
-            break;
-        if (got < 0 && errno != EINTR)
-            die("wait4", errno);
-        if (got == 0) {
-            long kib = process_tree_kib(pid);
-
-            peak_kib = kib > peak_kib ? kib : peak_kib;
-            nanosleep(&(struct timespec){.tv_nsec = SAMPLE_NS}, NULL);
-        }
-    }
-    out->wall_s = now_s() - begin;
-    alarm(0);
-    running_group = 0;
-    out->together_kib = peak_kib;
-}
 
 static double timeval_s(struct timeval time)
 {
@@ -249,6 +130,8 @@ static void run_command(struct command *command, int round, bool sample, unsigne
         return;
     command->user_s[round] = timeval_s(out.usage.ru_utime);
     command->system_s[round] = timeval_s(out.usage.ru_stime);
+    command->voluntary[round] = (double)out.usage.ru_nvcsw;
+    command->involuntary[round] = (double)out.usage.ru_nivcsw;
     for (size_t i = command->first_row; i < command->first_row + command->row_count; i++) {
         if (!measures_itself) {
             rows[i].seconds[round] = out.wall_s;
@@ -330,38 +213,62 @@ static void print_ratio(const struct row *row, const struct row *base, size_t ro
     printf("\t%.3f", summarize(ratios, rounds).median);
 }
 
-static void print_table(size_t rounds, const struct row *const *bases, size_t base_count)
+struct columns {
+    const struct row *bases[MAX_BASES];
+    size_t base_count;
+    bool switches;
+};
+
+static void print_dashes(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("\t-");
+}
+
+static void print_usage(const struct command *command, size_t rounds, bool switches)
+{
+    printf("\t%.4f\t%.4f", summarize(command->user_s, rounds).median,
+           summarize(command->system_s, rounds).median);
+    print_kib(command->peak_kib);
+    print_kib(command->together_kib);
+    if (switches)
+        printf("\t%.0f\t%.0f", summarize(command->voluntary, rounds).median,
+               summarize(command->involuntary, rounds).median);
+}
+
+static void print_row(const struct row *row, size_t rounds, const struct columns *columns)
+{
+    const struct command *command = command_of(row);
+    size_t usage_columns = columns->switches ? 6 : 4;
+
+    if (command->failure != NULL) {
+        printf("%s\t%s", row->name, command->failure);
+        print_dashes(3 + usage_columns + columns->base_count);
+        putchar('\n');
+        return;
+    }
+    struct summary wall = summarize(row->seconds, rounds);
+
+    printf("%s\t%zu\t%.4f\t%.4f\t%.4f", row->name, rounds, wall.median, wall.min, wall.max);
+    if (row->key[0] == '\0')
+        print_usage(command, rounds, columns->switches);
+    else
+        print_dashes(usage_columns);
+    for (size_t b = 0; b < columns->base_count; b++)
+        print_ratio(row, columns->bases[b], rounds);
+    putchar('\n');
+}
+
+static void print_table(size_t rounds, const struct columns *columns)
 {
     printf("name\trounds\tmedian_s\tmin_s\tmax_s\tuser_s\tsystem_s\tpeak_kib\ttogether_kib");
-    for (size_t b = 0; b < base_count; b++)
-        printf("\tvs_%s", bases[b]->name);
+    if (columns->switches)
+        printf("\tvoluntary\tinvoluntary");
+    for (size_t b = 0; b < columns->base_count; b++)
+        printf("\tvs_%s", columns->bases[b]->name);
     putchar('\n');
-    for (size_t i = 0; i < row_count; i++) {
-        const struct command *command = command_of(&rows[i]);
-
-        printf("%s\t", rows[i].name);
-        if (command->failure != NULL) {
-            printf("%s\t-\t-\t-\t-\t-\t-\t-", command->failure);
-            for (size_t b = 0; b < base_count; b++)
-                printf("\t-");
-            putchar('\n');
-            continue;
-        }
-        struct summary wall = summarize(rows[i].seconds, rounds);
-
-        printf("%zu\t%.4f\t%.4f\t%.4f", rounds, wall.median, wall.min, wall.max);
-        if (rows[i].key[0] == '\0') {
-            printf("\t%.4f\t%.4f", summarize(command->user_s, rounds).median,
-                   summarize(command->system_s, rounds).median);
-            print_kib(command->peak_kib);
-            print_kib(command->together_kib);
-        } else {
-            printf("\t-\t-\t-\t-");
-        }
-        for (size_t b = 0; b < base_count; b++)
-            print_ratio(&rows[i], bases[b], rounds);
-        putchar('\n');
-    }
+    for (size_t i = 0; i < row_count; i++)
+        print_row(&rows[i], rounds, columns);
 }
 
 static struct row *add_row(const char *name, size_t name_length, const char *key, size_t key_length)
@@ -483,12 +390,11 @@ int main(int argc, char **argv)
     const char *before = NULL;
     const char *before_round = NULL;
     const char *base_names[MAX_BASES];
-    const struct row *bases[MAX_BASES];
-    size_t base_count = 0;
+    struct columns columns = {0};
     bool sample = false;
     int option;
 
-    while ((option = getopt(argc, argv, "r:w:s:k:p:P:b:m")) != -1) {
+    while ((option = getopt(argc, argv, "r:w:s:k:p:P:b:mc")) != -1) {
         if (option == 'r')
             rounds = parse_number(optarg, 1, MAX_ROUNDS);
         else if (option == 'w')
@@ -503,8 +409,10 @@ int main(int argc, char **argv)
             before_round = optarg;
         else if (option == 'm')
             sample = true;
-        else if (option == 'b' && base_count < MAX_BASES)
-            base_names[base_count++] = optarg;
+        else if (option == 'c')
+            columns.switches = true;
+        else if (option == 'b' && columns.base_count < MAX_BASES)
+            base_names[columns.base_count++] = optarg;
         else
             return 2;
     }
@@ -512,20 +420,17 @@ int main(int argc, char **argv)
         add_command(argv[i]);
     if (command_count == 0) {
         fputs("usage: bench_paired [-r ROUNDS] [-w WARMUPS] [-s SECONDS] [-k SECONDS] "
-              "[-p COMMAND] [-P COMMAND] [-b NAME]... [-m] NAME[:KEY,...]=COMMAND...\n",
+              "[-p COMMAND] [-P COMMAND] [-b NAME]... [-m] [-c] NAME[:KEY,...]=COMMAND...\n",
               stderr);
         return 2;
     }
-    for (size_t i = 0; i < base_count; i++)
-        bases[i] = find_row(base_names[i]);
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, NULL);
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_end}, NULL);
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_end}, NULL);
-    sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_end}, NULL);
+    for (size_t i = 0; i < columns.base_count; i++)
+        columns.bases[i] = find_row(base_names[i]);
+    catch_signals();
 
     size_t done = run_rounds(warmups, rounds, limit_s, kill_s, before, before_round, sample);
 
-    print_table(done, bases, base_count);
+    print_table(done, &columns);
     for (size_t c = 0; c < command_count; c++) {
         if (commands[c].failure != NULL)
             return 1;

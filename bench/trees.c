@@ -2,8 +2,10 @@
  * Makes the trees that the benchmarks read, from real files of the machine.
  *
  *   bench_trees source DIR FILES BYTES MAX ROOT...  copies files of at most MAX bytes
- *   bench_trees small  DIR FILES MAX ROOT...        cuts FILES files of 0 to MAX bytes
+ *   bench_trees small  DIR FILES MAX ROOT...        cuts FILES files of 0 to MAX bytes; or MIN-MAX
  *   bench_trees large  DIR SIZE,SIZE,... ROOT...    concatenates files to these sizes
+ *   bench_trees mixed  DIR FILES MAX SIZE,... ROOT...
+ *                                                   DIR/small and DIR/large
  *   bench_trees digest DIR                          prints files=, bytes= and digest=
  *   bench_trees evict  DIR                          drops the tree's data from the page cache
  *
@@ -52,6 +54,16 @@ static uint64_t parse_number(const char *text)
     if (errno != 0 || end == text || *end != '\0' || text[0] == '-')
         die(text, EINVAL);
     return value;
+}
+
+static void parse_range(const char *text, uint64_t *min, uint64_t *max)
+{
+    const char *dash = strchr(text, '-');
+
+    *min = 0;
+    *max = parse_number(dash != NULL ? dash + 1 : text);
+    if (dash != NULL && (sscanf(text, "%" SCNu64, min) != 1 || *min > *max))
+        die(text, EINVAL);
 }
 
 static bool path_is_below(const char *path, const char *root)
@@ -217,6 +229,7 @@ struct small_job {
     const char *pool;
     size_t pool_bytes;
     uint64_t files;
+    uint64_t min_bytes;
     uint64_t max_bytes;
     /* The next directory to fill: each thread takes one; relaxed, nothing is published by it. */
     _Atomic uint64_t next;
@@ -247,7 +260,8 @@ static void *small_thread(void *argument)
 
         for (uint64_t i = first; i < first + FILES_PER_DIRECTORY && i < job->files; i++) {
             char name[32];
-            size_t length = (size_t)(mix(2 * i) % (job->max_bytes + 1));
+            size_t length =
+                (size_t)(job->min_bytes + mix(2 * i) % (job->max_bytes - job->min_bytes + 1));
             size_t offset = (size_t)(mix(2 * i + 1) % (job->pool_bytes - length + 1));
 
             snprintf(name, sizeof(name), "file-%07" PRIu64, i);
@@ -266,20 +280,18 @@ static unsigned usable_threads(void)
     return cpus > MAX_THREADS ? MAX_THREADS : (unsigned)cpus;
 }
 
-static void make_small(const char *directory, char **arguments)
+/* RANGE: MAX, or MIN-MAX. */
+static void make_small(const char *directory, const char *files, const char *range, char **roots)
 {
-    struct small_job job = {
-        .directory = directory,
-        .files = parse_number(arguments[0]),
-        .max_bytes = parse_number(arguments[1]),
-    };
-    struct file_list material = list_material(arguments + 2, COPY_BYTES);
+    struct small_job job = {.directory = directory, .files = parse_number(files)};
+    struct file_list material = list_material(roots, COPY_BYTES);
     char *pool = malloc(POOL_BYTES);
     pthread_t threads[MAX_THREADS];
     unsigned count = usable_threads();
 
     if (pool == NULL)
         die("pool of material", ENOMEM);
+    parse_range(range, &job.min_bytes, &job.max_bytes);
     for (size_t i = 0; i < material.count && job.pool_bytes < POOL_BYTES; i++) {
         ssize_t length =
             read_file(material.entries[i].path, pool + job.pool_bytes, POOL_BYTES - job.pool_bytes);
@@ -307,11 +319,10 @@ static void make_small(const char *directory, char **arguments)
     file_list_destroy(&material);
 }
 
-static void make_large(const char *directory, char **arguments)
+static void make_large(const char *directory, char *sizes, char **roots)
 {
-    struct file_list material = list_material(arguments + 1, UINT64_MAX);
+    struct file_list material = list_material(roots, UINT64_MAX);
     char *buffer = malloc(COPY_BYTES);
-    char *sizes = arguments[0];
     char path[PATH_MAX];
     size_t next = 0;
     int from = -1;
@@ -363,6 +374,17 @@ static void make_large(const char *directory, char **arguments)
         close(from);
     free(buffer);
     file_list_destroy(&material);
+}
+
+static void make_mixed(const char *directory, char **arguments)
+{
+    char path[PATH_MAX - 8];
+
+    if (snprintf(path, sizeof(path), "%s/small", directory) >= (int)sizeof(path))
+        die(directory, ENAMETOOLONG);
+    make_small(path, arguments[0], arguments[1], arguments + 3);
+    memcpy(strrchr(path, '/'), "/large", sizeof("/large"));
+    make_large(path, arguments[2], arguments + 3);
 }
 
 /* SHA-256 over each file's path below the root, its size and its bytes, in order of the paths. */
@@ -435,17 +457,20 @@ int main(int argc, char **argv)
     if (strcmp(verb, "source") == 0 && argc > 6)
         make_source(argv[2], argv + 3);
     else if (strcmp(verb, "small") == 0 && argc > 5)
-        make_small(argv[2], argv + 3);
+        make_small(argv[2], argv[3], argv[4], argv + 5);
     else if (strcmp(verb, "large") == 0 && argc > 4)
-        make_large(argv[2], argv + 3);
+        make_large(argv[2], argv[3], argv + 4);
+    else if (strcmp(verb, "mixed") == 0 && argc > 6)
+        make_mixed(argv[2], argv + 3);
     else if (strcmp(verb, "digest") == 0 && argc == 3)
         print_digest(argv[2]);
     else if (strcmp(verb, "evict") == 0 && argc == 3)
         evict(argv[2]);
     else {
         fputs("usage: bench_trees source DIR FILES BYTES MAX ROOT...\n"
-              "       bench_trees small DIR FILES MAX ROOT...\n"
+              "       bench_trees small DIR FILES [MIN-]MAX ROOT...\n"
               "       bench_trees large DIR SIZE,SIZE,... ROOT...\n"
+              "       bench_trees mixed DIR FILES [MIN-]MAX SIZE,SIZE,... ROOT...\n"
               "       bench_trees digest|evict DIR\n",
               stderr);
         return 2;

@@ -12,9 +12,11 @@ Makes below DIR (\${TMPDIR:-/tmp}/treemill-bench, with --quick: ...-quick):
   source  a source-like tree: 78,000 files or more, 1.2 GB or more
   small   200,000 files of 0 to 4096 bytes, 500 a directory
   large   four files, 1.3 GB
+and where --only asks for it
+  slow    for a slow device: 2,000 files of 4 to 64 KiB, two of 32 and 48 MB
 and prints for each its name, files, bytes, and a SHA-256 over its names, sizes and contents.
 
-  --only=NAME,...     only these of source, small, large
+  --only=NAME,...     only these of source, small, large, slow
   --small-files=N     another number of small files; the tree is then small-N-BYTES
   --small-max=BYTES   their greatest size, 0 for empty files
   --quick             a short form: 2,000 + 2,000 files and two large ones, 60 MB in all
@@ -48,10 +50,12 @@ done
 
 source_files=78000 source_bytes=1200000000 source_max=524288
 large_sizes=320000000,280000000,400000000,300000000
+slow_files=2000 slow_sizes=32000000,48000000
 small_name=small
 if ((quick)); then
     source_files=2000 source_bytes=20000000
     large_sizes=24000000,12000000
+    slow_files=200 slow_sizes=3000000,2000000
 fi
 default_files=$((quick ? 2000 : 200000))
 if [[ -n $small_files || -n $small_max ]]; then
@@ -118,6 +122,7 @@ for kind in "${wanted[@]}"; do
     source) make source source "$source_files" "$source_bytes" "$source_max" "${text_roots[@]}" ;;
     small) make "$small_name" small "$small_files" "$small_max" "${text_roots[@]}" ;;
     large) make large large "$large_sizes" "${all_roots[@]}" ;;
-    *) die "--only=$kind: source, small or large" ;;
+    slow) make slow mixed "$slow_files" 4096-65536 "$slow_sizes" "${all_roots[@]}" ;;
+    *) die "--only=$kind: source, small, large or slow" ;;
     esac
 done

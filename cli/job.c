@@ -219,14 +219,10 @@ static void note_plan(struct job *job)
         const struct lane_setup *lane = &job->plan.graph.lane[l];
         for (unsigned s = 0; s < lane->stage_count; s++) {
             const struct stage_setup *stage = &lane->stage[s];
-            if (stage->model == MODEL_INLINE)
-                report_note(job->report, NULL, "%s: inline (%s)", stage->ops->name,
-                            job->plan.why[kinds[l][s]]);
-            else
-                report_note(job->report, NULL, "%s: %s:%u%s (%s)", stage->ops->name,
-                            model_name(stage->model), stage->workers,
-                            stage->fused ? " with the stage before" : "",
-                            job->plan.why[kinds[l][s]]);
+            char spec[PLAN_SPEC_BYTES];
+            report_note(job->report, NULL, "%s: %s%s (%s)", stage->ops->name,
+                        plan_spec(stage, spec), stage->fused ? " with the stage before" : "",
+                        job->plan.why[kinds[l][s]]);
         }
     }
     report_note(job->report, NULL, "memory: %.1f MB shared, %u batches of %zu bytes",
@@ -374,6 +370,9 @@ static unsigned collect_stats(struct job *job, struct stage_stats *stats)
                 .name = sample.name,
                 .model = model_name(sample.model),
                 .workers = sample.workers,
+                .depth = sample.depth,
+                .hits = sample.hits,
+                .misses = sample.misses,
                 .items = sample.items,
                 .bytes = sample.bytes,
                 .busy_ns = sample.busy_ns,

@@ -21,41 +21,36 @@
     X(STAGE_HASH, "hash")                                                                          \
     X(STAGE_WRITE, "write")
 
-/* The concurrency models, and the ones that this version knows by name but refuses, with the
- * reason. Moving a row from the second list to the first is all that accepting it takes here:
- * messages, help, the man page and the completions are made from these lists. */
+/* The concurrency models. Messages, help, the man page and the completions are made from these
+ * lists. */
 #define STAGE_MODEL_LIST(X)                                                                        \
     X(STAGE_MODEL_AUTO, "auto")                                                                    \
     X(STAGE_MODEL_INLINE, "inline")                                                                \
     X(STAGE_MODEL_THREADS, "threads")                                                              \
-    X(STAGE_MODEL_PROCESSES, "processes")
-#define STAGE_MODEL_REFUSED_LIST(X)                                                                \
-    X(STAGE_MODEL_URING, "uring", "not in this version")                                           \
-    X(STAGE_MODEL_EPOLL, "epoll", "not in this version")
+    X(STAGE_MODEL_PROCESSES, "processes")                                                          \
+    X(STAGE_MODEL_URING, "uring")                                                                  \
+    X(STAGE_MODEL_EPOLL, "epoll")
 
 /* The engines of the key io=, in the same form. */
 #define STAGE_IO_LIST(X)                                                                           \
     X(STAGE_IO_AUTO, "auto")                                                                       \
-    X(STAGE_IO_SYNC, "sync")
-#define STAGE_IO_REFUSED_LIST(X)                                                                   \
-    X(STAGE_IO_URING, "uring", "not in this version")                                              \
-    X(STAGE_IO_EPOLL, "epoll", "not in this version")
+    X(STAGE_IO_SYNC, "sync")                                                                       \
+    X(STAGE_IO_URING, "uring")                                                                     \
+    X(STAGE_IO_EPOLL, "epoll")
 
 #define STAGE_ENUM(identifier, ...) identifier,
 enum stage_kind { STAGE_LIST(STAGE_ENUM) STAGE_COUNT };
-enum stage_model {
-    STAGE_MODEL_LIST(STAGE_ENUM) STAGE_MODEL_REFUSED_LIST(STAGE_ENUM) STAGE_MODEL_COUNT
-};
-enum stage_io { STAGE_IO_LIST(STAGE_ENUM) STAGE_IO_REFUSED_LIST(STAGE_ENUM) STAGE_IO_COUNT };
+enum stage_model { STAGE_MODEL_LIST(STAGE_ENUM) STAGE_MODEL_COUNT };
+enum stage_io { STAGE_IO_LIST(STAGE_ENUM) STAGE_IO_COUNT };
 #undef STAGE_ENUM
 
 /* Who chose a stage's spec; a higher one is never overruled by a lower one. */
 enum stage_given { STAGE_BY_DEFAULT, STAGE_BY_ENVIRONMENT, STAGE_BY_STAGES, STAGE_BY_FLAG };
 
 enum {
-    STAGE_WORKERS_MAX = 4096,    /* threads or processes of one stage */
-    STAGE_IN_FLIGHT_MAX = 65536, /* operations in flight of one stage (uring, epoll) */
-    STAGE_LOOPS_MAX = 256        /* event loops of one stage */
+    STAGE_WORKERS_MAX = 4096,   /* threads or processes of one stage */
+    STAGE_IN_FLIGHT_MAX = 4096, /* operations in flight of one stage (uring, epoll) */
+    STAGE_LOOPS_MAX = 32        /* event loops of one stage */
 };
 
 /* What was asked for one stage. All zero is "choose everything". */
@@ -63,6 +58,7 @@ struct stage_spec {
     enum stage_model model;
     unsigned count; /* workers, or operations in flight; 0 = to be chosen */
     unsigned loops; /* event loops; 0 = to be chosen */
+    unsigned depth; /* operations in flight of each worker with an event loop; 0 = to be chosen */
     enum stage_io io;
     enum stage_given given_by;
 };

@@ -8,21 +8,11 @@
 
 /* Lists of names, indexed by their enum and ended by NULL, which is how the completions and the
  * "accepted:" part of a message take them. */
-#define NAME(identifier, name)            name,
-#define REFUSED(identifier, name, reason) {name, identifier, reason},
-
-struct refused_name {
-    const char *name;
-    int value;
-    const char *reason;
-};
+#define NAME(identifier, name) name,
 
 static const char *const stage_table[] = {STAGE_LIST(NAME) NULL};
 static const char *const model_table[] = {STAGE_MODEL_LIST(NAME) NULL};
 static const char *const io_table[] = {STAGE_IO_LIST(NAME) NULL};
-/* The empty last rows keep the tables legal C once nothing is refused any more. */
-static const struct refused_name refused_models[] = {STAGE_MODEL_REFUSED_LIST(REFUSED){0}};
-static const struct refused_name refused_engines[] = {STAGE_IO_REFUSED_LIST(REFUSED){0}};
 
 static int name_find(const char *const *names, const char *text, size_t length)
 {
@@ -33,42 +23,28 @@ static int name_find(const char *const *names, const char *text, size_t length)
     return -1;
 }
 
-static const struct refused_name *refused_find(const struct refused_name *table, const char *text,
-                                               size_t length)
-{
-    for (; table->name; table++) {
-        if (strlen(table->name) == length && memcmp(table->name, text, length) == 0)
-            return table;
-    }
-    return NULL;
-}
-
-static const char *name_of(const char *const *names, const struct refused_name *refused, int value)
+static const char *name_of(const char *const *names, int value)
 {
     for (int i = 0; names[i]; i++) {
         if (i == value)
             return names[i];
-    }
-    for (; refused && refused->name; refused++) {
-        if (refused->value == value)
-            return refused->name;
     }
     return "?";
 }
 
 const char *stage_name(enum stage_kind stage)
 {
-    return name_of(stage_table, NULL, (int)stage);
+    return name_of(stage_table, (int)stage);
 }
 
 const char *stage_model_name(enum stage_model model)
 {
-    return name_of(model_table, refused_models, (int)model);
+    return name_of(model_table, (int)model);
 }
 
 const char *stage_io_name(enum stage_io io)
 {
-    return name_of(io_table, refused_engines, (int)io);
+    return name_of(io_table, (int)io);
 }
 
 const char *const *stage_names(void)
@@ -100,8 +76,7 @@ static void list_names(const char *const *names, char *out, size_t capacity)
 }
 
 /* One name of a list; on error says which are accepted. */
-static int parse_name(const char *what, const char *const *names,
-                      const struct refused_name *refused, const char *text, size_t length,
+static int parse_name(const char *what, const char *const *names, const char *text, size_t length,
                       int *value, char *reason, size_t capacity)
 {
     char quoted[80], accepted[200];
@@ -111,11 +86,9 @@ static int parse_name(const char *what, const char *const *names,
         *value = found;
         return 0;
     }
-    const struct refused_name *known = refused_find(refused, text, length);
     list_names(names, accepted, sizeof(accepted));
-    snprintf(reason, capacity, "%s %s is %s (accepted: %s)", what,
-             quote_text(text, length, quoted, sizeof(quoted)), known ? known->reason : "unknown",
-             accepted);
+    snprintf(reason, capacity, "%s %s is unknown (accepted: %s)", what,
+             quote_text(text, length, quoted, sizeof(quoted)), accepted);
     return -EINVAL;
 }
 
@@ -151,8 +124,7 @@ static int parse_stage_key(const char *text, size_t length, struct stage_spec *s
     int value = 0, error;
 
     if (length > 3 && memcmp(text, "io=", 3) == 0) {
-        error = parse_name("engine", io_table, refused_engines, text + 3, length - 3, &value,
-                           reason, capacity);
+        error = parse_name("engine", io_table, text + 3, length - 3, &value, reason, capacity);
         if (!error)
             spec->io = (enum stage_io)value;
         return error;
@@ -160,8 +132,31 @@ static int parse_stage_key(const char *text, size_t length, struct stage_spec *s
     if (length > 6 && memcmp(text, "loops=", 6) == 0)
         return parse_auto_count("number of loops", text + 6, length - 6, STAGE_LOOPS_MAX,
                                 &spec->loops, reason, capacity);
-    snprintf(reason, capacity, "key %s is unknown (accepted: io=ENGINE, loops=COUNT)",
+    if (length > 6 && memcmp(text, "depth=", 6) == 0)
+        return parse_auto_count("depth", text + 6, length - 6, STAGE_IN_FLIGHT_MAX, &spec->depth,
+                                reason, capacity);
+    snprintf(reason, capacity,
+             "key %s is unknown (accepted: io=ENGINE, loops=COUNT, depth=COUNT)",
              quote_text(text, length, quoted, sizeof(quoted)));
+    return -EINVAL;
+}
+
+/* Keys that say something about a loop need one, and say it once. */
+static int check_stage_keys(const struct stage_spec *spec, bool has_loop, char *reason,
+                            size_t capacity)
+{
+    const char *text = NULL;
+    if (has_loop && spec->io != STAGE_IO_AUTO)
+        text = "io= is for the models threads and processes";
+    else if (spec->loops && !has_loop)
+        text = "loops= needs the model uring or epoll";
+    else if (spec->depth && spec->io != STAGE_IO_URING && spec->io != STAGE_IO_EPOLL)
+        text = "depth= needs the engine uring or epoll (io=)";
+    else if (spec->model == STAGE_MODEL_INLINE && spec->io != STAGE_IO_AUTO)
+        text = "model inline works as the stage before it does";
+    if (!text)
+        return 0;
+    snprintf(reason, capacity, "%s", text);
     return -EINVAL;
 }
 
@@ -174,7 +169,7 @@ int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, c
     size_t head_length = comma ? (size_t)(comma - text) : length;
     const char *colon = memchr(text, ':', head_length);
     int model = 0;
-    int error = parse_name("model", model_table, refused_models, text,
+    int error = parse_name("model", model_table, text,
                            colon ? (size_t)(colon - text) : head_length, &model, reason, capacity);
     if (error)
         return error;
@@ -201,10 +196,9 @@ int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, c
         if (error)
             return error;
     }
-    if (result.loops && !has_loop && result.io != STAGE_IO_URING && result.io != STAGE_IO_EPOLL) {
-        snprintf(reason, capacity, "loops= needs the model or engine uring or epoll");
-        return -EINVAL;
-    }
+    error = check_stage_keys(&result, has_loop, reason, capacity);
+    if (error)
+        return error;
     *spec = result;
     return 0;
 }

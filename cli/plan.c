@@ -32,6 +32,14 @@
 /* The walk looks ahead in all directories on its path; one more is for the directory in need. */
 #define SCAN_ITEMS 16
 
+/* Operations in flight of a stage with event loops: enough for devices that answer in
+ * milliseconds, and few enough to stay in the cache where they answer at once. */
+#define DEPTH_DEFAULT 64
+
+/* With many operations in flight each may need an item. Beyond this, items are only made when
+ * --memory asks for it. */
+#define LOOP_MEMORY_BYTES (128ULL * 1024 * 1024)
+
 static enum model engine_model(enum stage_model model)
 {
     switch (model) {
@@ -39,9 +47,22 @@ static enum model engine_model(enum stage_model model)
         return MODEL_INLINE;
     case STAGE_MODEL_PROCESSES:
         return MODEL_PROCESSES;
+    case STAGE_MODEL_URING:
+        return MODEL_URING;
+    case STAGE_MODEL_EPOLL:
+        return MODEL_EPOLL;
     default:
         return MODEL_THREADS;
     }
+}
+
+static enum io_kind engine_io(const struct stage_spec *spec)
+{
+    if (spec->model == STAGE_MODEL_URING || spec->io == STAGE_IO_URING)
+        return IO_URING;
+    if (spec->model == STAGE_MODEL_EPOLL || spec->io == STAGE_IO_EPOLL)
+        return IO_EPOLL;
+    return IO_SYNC;
 }
 
 __attribute__((format(printf, 3, 4))) static void say_why(struct plan *plan,
@@ -104,13 +125,33 @@ static bool is_rotational(const char *path)
 struct choice {
     enum model model;
     unsigned workers;
+    enum io_kind io;
+    unsigned depth; /* of each worker's loop */
 };
+
+/* A loop for each worker. Of `uring:D,loops=L` D is the sum; of processes, depth= is each one's. */
+static void choose_loops(struct choice *chosen, const struct stage_spec *spec)
+{
+    bool is_model = spec->model == STAGE_MODEL_URING || spec->model == STAGE_MODEL_EPOLL;
+    chosen->io = engine_io(spec);
+    chosen->depth = 0;
+    if (chosen->io == IO_SYNC)
+        return;
+    unsigned sum = spec->count ? spec->count : DEPTH_DEFAULT;
+    if (is_model)
+        chosen->workers = spec->loops ? spec->loops : 1;
+    chosen->depth = is_model      ? (sum + chosen->workers - 1) / chosen->workers
+                    : spec->depth ? spec->depth
+                                  : DEPTH_DEFAULT;
+    if (chosen->model == MODEL_THREADS)
+        chosen->model = chosen->io == IO_URING ? MODEL_URING : MODEL_EPOLL;
+}
 
 static struct choice choose(struct plan *plan, const struct options *options,
                             enum stage_kind stage, struct choice automatic, const char *why)
 {
     const struct stage_spec *spec = &options->stage[stage];
-    if (spec->model == STAGE_MODEL_AUTO && !spec->count) {
+    if (spec->model == STAGE_MODEL_AUTO && !spec->count && engine_io(spec) == IO_SYNC) {
         say_why(plan, stage, "auto: %s", why);
         return automatic;
     }
@@ -125,6 +166,7 @@ static struct choice choose(struct plan *plan, const struct options *options,
         chosen.workers = 0;
     else if (!chosen.workers)
         chosen.workers = 1;
+    choose_loops(&chosen, spec);
     say_why(plan, stage, "%s%s", given_by(spec), spec->count ? "" : ", count chosen");
     return chosen;
 }
@@ -133,7 +175,13 @@ static void set_stage(struct lane_setup *lane, const struct stage_ops *ops, void
                       struct choice choice)
 {
     lane->stage[lane->stage_count++] = (struct stage_setup){
-        .ops = ops, .job = job, .model = choice.model, .workers = choice.workers};
+        .ops = ops,
+        .job = job,
+        .model = choice.model,
+        .workers = choice.workers,
+        .io = choice.io,
+        .depth = choice.depth,
+    };
 }
 
 static void choose_stages(const struct plan_request *request, struct plan *plan)
@@ -145,24 +193,30 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     unsigned cpus = plan->cpus.usable;
     unsigned computing = options->threads ? options->threads : cpus;
 
-    struct choice listing = {MODEL_THREADS, cpus < 4 ? 1 : cpus / 2 < 8 ? cpus / 2 : 8};
+    struct choice listing = {.model = MODEL_THREADS,
+                             .workers = cpus < 4 ? 1 : cpus / 2 < 8 ? cpus / 2 : 8};
     snprintf(text, sizeof text, "%u usable CPUs", cpus);
     set_stage(scan, &scan_stage, NULL, choose(plan, options, STAGE_SCAN, listing, text));
 
     if (options->threads)
         snprintf(text, sizeof text, "--threads");
     struct choice hashing = choose(plan, options, STAGE_HASH,
-                                   (struct choice){MODEL_THREADS, computing}, text);
+                                   (struct choice){.model = MODEL_THREADS, .workers = computing},
+                                   text);
     bool rotational = is_rotational(request->first_path);
-    bool can_fuse = hashing.model != MODEL_INLINE && !rotational;
+    /* A loop works on one chunk of a large file after another where it also hashes them. */
+    bool can_fuse = hashing.model != MODEL_INLINE && hashing.io == IO_SYNC && !rotational;
     struct choice reading = choose(
-        plan, options, STAGE_READ, can_fuse ? hashing : (struct choice){MODEL_THREADS, 1},
+        plan, options, STAGE_READ,
+        can_fuse ? hashing : (struct choice){.model = MODEL_THREADS, .workers = 1},
         rotational ? "one reader on a rotational disk"
         : can_fuse ? "in the worker that hashes, so that data stays in its core's cache"
                    : "one reader feeds the stage that hashes in its worker");
-    bool read_is_auto = options->stage[STAGE_READ].model == STAGE_MODEL_AUTO &&
-                        !options->stage[STAGE_READ].count;
-    struct choice writing = choose(plan, options, STAGE_WRITE, (struct choice){MODEL_INLINE, 0},
+    const struct stage_spec *read = &options->stage[STAGE_READ];
+    bool read_is_auto =
+        read->model == STAGE_MODEL_AUTO && !read->count && engine_io(read) == IO_SYNC;
+    struct choice writing = choose(plan, options, STAGE_WRITE,
+                                   (struct choice){.model = MODEL_INLINE},
                                    "a few lines a batch, in the worker that hashes");
     set_stage(data, &read_stage, NULL, reading);
     set_stage(data, &hash_stage, request->hash, hashing);
@@ -177,6 +231,16 @@ static unsigned lane_workers(const struct lane_setup *lane)
         if (!lane->stage[s].fused)
             workers += lane->stage[s].workers;
     return workers;
+}
+
+/* Items that the lane's loops can have in hand. */
+static unsigned lane_in_flight(const struct lane_setup *lane)
+{
+    unsigned sum = 0;
+    for (unsigned s = 0; s < lane->stage_count; s++)
+        if (!lane->stage[s].fused)
+            sum += lane->stage[s].workers * lane->stage[s].depth;
+    return sum;
 }
 
 static uint64_t memory_wanted(const struct options *options)
@@ -196,8 +260,13 @@ static int choose_items(const struct options *options, struct plan *plan, char *
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     unsigned workers = lane_workers(data);
+    size_t item_bytes =
+        data->input_bytes + data->output_bytes + sizeof(struct tm_item) + CACHE_LINE_BYTES;
+    uint32_t more_max = (uint32_t)(LOOP_MEMORY_BYTES / item_bytes);
+    unsigned in_flight = lane_in_flight(data);
     scan->items = SCAN_ITEMS + lane_workers(scan);
     data->items = workers * ITEMS_PER_WORKER + ITEMS_SPARE;
+    data->items += in_flight < more_max ? in_flight : more_max;
     uint64_t wanted = memory_wanted(options);
     if (!wanted)
         return 0;
@@ -210,8 +279,7 @@ static int choose_items(const struct options *options, struct plan *plan, char *
                  workers, plan->block_bytes, (unsigned long long)(least >> 20) + 1);
         return -EINVAL;
     }
-    uint64_t more = (wanted - least) / (data->input_bytes + data->output_bytes +
-                                        sizeof(struct tm_item) + 64);
+    uint64_t more = (wanted - least) / item_bytes;
     data->items += (uint32_t)(more < 4096 ? more : 4096);
     return 0;
 }
@@ -248,6 +316,42 @@ static int choose_engine(const struct hash_job *hash, struct plan *plan, char *e
     return 0;
 }
 
+const char *plan_spec(const struct stage_setup *stage, char spec[static PLAN_SPEC_BYTES])
+{
+    const char *model = model_name(stage->model);
+    if (stage->model == MODEL_INLINE)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s", model);
+    else if (stage->io == IO_SYNC)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u", model, stage->workers);
+    else if (stage->model == MODEL_PROCESSES)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u,io=%s,depth=%u", model, stage->workers,
+                 io_kind_name(stage->io), stage->depth);
+    else if (stage->workers == 1)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u", model, stage->depth);
+    else
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u,loops=%u", model, stage->depth * stage->workers,
+                 stage->workers);
+    return spec;
+}
+
+/* What was asked for by name is not replaced in silence. */
+static int check_engines(const struct plan *plan, char *error, size_t capacity)
+{
+    char why[160];
+    for (unsigned l = 0; l < plan->graph.lane_count; l++) {
+        const struct lane_setup *lane = &plan->graph.lane[l];
+        for (unsigned s = 0; s < lane->stage_count; s++) {
+            const struct io_engine *engine = io_engine(lane->stage[s].io);
+            if (!engine || engine->probe(why, sizeof why) == 0)
+                continue;
+            snprintf(error, capacity, "--%s: %s is not available here: %s",
+                     lane->stage[s].ops->name, engine->name, why);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
@@ -275,6 +379,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;
     }
+    if (check_engines(plan, error, capacity))
+        return -EINVAL;
     raise_descriptor_limit();
     return choose_items(options, plan, error, capacity);
 }

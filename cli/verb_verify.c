@@ -214,7 +214,7 @@ static void run(struct verify_verb *verb)
     struct job *job = &verb->job;
     bool ended = job_run(job, manifests_next, verb->manifests, true);
     bool stopped = graph_is_cancelled(job->graph);
-    if (!ended && !stopped)
+    if (job->failed || (!ended && !stopped))
         return;
     if (verb->known && !stopped && !find_extra(job, verb->manifests, verb->known, tell_extra, verb))
         return;

@@ -15,6 +15,7 @@ static const char *const point_names[CRASH_POINT_COUNT] = {
     [CRASH_TAKE_COUNTED] = "take_counted",   [CRASH_TAKE_UNLOCKED] = "take_unlocked",
     [CRASH_TAKE_ASLEEP] = "take_asleep",     [CRASH_TAKE_WOKEN] = "take_woken",
     [CRASH_REBUILD] = "rebuild",             [CRASH_WORK] = "work",
+    [CRASH_IN_FLIGHT] = "in_flight",
 };
 
 /* Set before the first fork, then constant. */

@@ -24,6 +24,7 @@ enum crash_point {
     CRASH_TAKE_WOKEN,     /* woken, and the wake-up was for it alone */
     CRASH_REBUILD,        /* in the middle of repairing after another death */
     CRASH_WORK,           /* while a stage works on an item */
+    CRASH_IN_FLIGHT,      /* an event loop, with operations in flight */
     CRASH_POINT_COUNT
 };
 

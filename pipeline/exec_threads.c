@@ -1,4 +1,5 @@
-/* threads:N: N threads of the main process, blocking calls. */
+/* threads:N: N threads of the main process, blocking calls.
+ * uring:D and epoll:D: one thread for each loop; D operations are in flight in it. */
 #include "pipeline/graph_private.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ static int start(struct tm_group *group)
         struct thread_start *argument = malloc(sizeof *argument);
         if (!argument)
             return -ENOMEM;
-        unsigned slot = group->first_slot + w;
+        unsigned slot = group->first_slot + w * group->tasks;
         *argument = (struct thread_start){group, (uint16_t)slot};
         int error = pthread_create(&graph->thread[slot], NULL, thread_main, argument);
         if (error) {
@@ -49,12 +50,20 @@ static int start(struct tm_group *group)
 static void join(struct tm_group *group)
 {
     struct tm_graph *graph = group->lane->graph;
-    for (unsigned slot = group->first_slot; slot < group->first_slot + group->worker_count; slot++)
-        if (graph->thread_runs[slot]) {
-            ALWAYS(pthread_join(graph->thread[slot], NULL) == 0);
-            graph->thread_runs[slot] = false;
-        }
+    for (unsigned w = 0; w < group->worker_count; w++) {
+        unsigned slot = group->first_slot + w * group->tasks;
+        if (!graph->thread_runs[slot])
+            continue;
+        ALWAYS(pthread_join(graph->thread[slot], NULL) == 0);
+        graph->thread_runs[slot] = false;
+    }
 }
 
 const struct exec_model exec_threads = {
     .id = MODEL_THREADS, .name = "threads", .start = start, .join = join};
+
+const struct exec_model exec_uring = {
+    .id = MODEL_URING, .name = "uring", .start = start, .join = join};
+
+const struct exec_model exec_epoll = {
+    .id = MODEL_EPOLL, .name = "epoll", .start = start, .join = join};

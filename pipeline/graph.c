@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static const struct exec_model *const exec_models[MODEL_COUNT] = {
     [MODEL_INLINE] = &exec_inline,
     [MODEL_THREADS] = &exec_threads,
     [MODEL_PROCESSES] = &exec_processes,
+    [MODEL_URING] = &exec_uring,
+    [MODEL_EPOLL] = &exec_epoll,
 };
 
 const char *model_name(enum model model)
@@ -32,8 +35,21 @@ static bool stage_is_valid(const struct lane_setup *lane, unsigned number)
         return true;
     if (stage->workers < 1)
         return false;
-    return !stage->fused || (number > 0 && lane->stage[number - 1].model == stage->model &&
-                             lane->stage[number - 1].workers == stage->workers);
+    bool needs_loop = stage->model == MODEL_URING || stage->model == MODEL_EPOLL;
+    if ((stage->io == IO_SYNC) != (stage->depth == 0) || (needs_loop && stage->io == IO_SYNC) ||
+        (stage->model == MODEL_THREADS && stage->io != IO_SYNC) ||
+        (stage->depth && stage->workers > QUEUE_BELLS_MAX))
+        return false;
+    const struct stage_setup *before = stage - 1;
+    return !stage->fused ||
+           (number > 0 && before->model == stage->model && before->workers == stage->workers &&
+            before->io == stage->io && before->depth == stage->depth);
+}
+
+/* Items that a worker may have in hand. */
+static unsigned stage_tasks(const struct stage_setup *stage)
+{
+    return stage->depth ? stage->depth : 1;
 }
 
 static bool setup_is_valid(const struct graph_setup *setup)
@@ -49,23 +65,25 @@ static bool setup_is_valid(const struct graph_setup *setup)
         for (unsigned s = 0; s < lane->stage_count; s++) {
             if (!stage_is_valid(lane, s) || lane->stage[s].workers > GRAPH_WORKERS_MAX)
                 return false;
-            workers += lane->stage[s].workers + 1;
+            workers += lane->stage[s].workers * stage_tasks(&lane->stage[s]) + 1;
         }
     }
     return workers <= GRAPH_WORKERS_MAX;
 }
 
-/* The worker slots that a lane takes: one for each worker of each group. */
+/* The worker slots that a lane takes: one for each task of each worker of each group. */
 static unsigned lane_slot_count(const struct lane_setup *lane)
 {
     unsigned slots = 0;
     for (unsigned s = 0; s < lane->stage_count; s++)
         if (!joins_group_before(lane, s))
-            slots += lane->stage[s].model == MODEL_INLINE ? 1 : lane->stage[s].workers;
+            slots += lane->stage[s].model == MODEL_INLINE
+                         ? 1
+                         : lane->stage[s].workers * stage_tasks(&lane->stage[s]);
     return slots;
 }
 
-/* Each stage's worker count, of the keyed group: as many streams may be begun and not wholly
+/* Those of the keyed group that may each have a stream: as many may be begun and not wholly
  * submitted. */
 static unsigned keyed_workers(const struct lane_setup *lane)
 {
@@ -74,7 +92,7 @@ static unsigned keyed_workers(const struct lane_setup *lane)
         if (!joins_group_before(lane, s))
             head = s;
         if (lane->stage[s].ops->keyed && lane->stage[head].model != MODEL_INLINE)
-            workers = lane->stage[head].workers;
+            workers = lane->stage[head].workers * stage_tasks(&lane->stage[head]);
     }
     return workers;
 }
@@ -89,6 +107,22 @@ static uint32_t lane_stream_count(const struct lane_setup *lane)
 unsigned lane_streams_max(const struct tm_lane *lane)
 {
     return keyed_workers(&lane->setup);
+}
+
+/* One to go on with at once, the others for the time that the source is busy elsewhere. */
+#define BACKLOG_SPARE 4
+
+unsigned lane_backlog_max(const struct tm_lane *lane)
+{
+    unsigned backlog = BACKLOG_SPARE;
+    for (unsigned g = 0; g < lane->group_count; g++) {
+        const struct tm_group *group = &lane->group[g];
+        if (!group->in_source && group->queue.state->keyed)
+            break;
+        if (!group->in_source)
+            backlog += group->worker_count * group->tasks;
+    }
+    return backlog;
 }
 
 #define SLAB_ALIGNMENT 4096
@@ -140,9 +174,11 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
             .in_source = inline_model,
             .exec = exec_models[stage->model],
             .worker_count = inline_model ? 1 : stage->workers,
+            .io = stage->io,
+            .tasks = stage_tasks(stage),
             .first_slot = graph->slot_count,
         };
-        for (unsigned w = 0; w < group->worker_count; w++)
+        for (unsigned t = 0; t < group->worker_count * group->tasks; t++)
             graph->slot_group[graph->slot_count++] = group;
     }
     for (unsigned g = 0; g < lane->group_count; g++) {
@@ -154,6 +190,27 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
             group->queue = make_queue(lane, (*queue_id)++, keyed);
         group->output = g + 1 < lane->group_count ? &lane->group[g + 1].queue : &lane->done;
     }
+}
+
+/* The bells of the loops, before any fork. */
+static int add_bells(struct tm_lane *lane)
+{
+    for (unsigned g = 0; g < lane->group_count; g++) {
+        struct tm_group *group = &lane->group[g];
+        for (unsigned w = 0; group->io != IO_SYNC && w < group->worker_count; w++) {
+            int fd = queue_add_bell(&group->queue);
+            if (fd < 0)
+                return fd;
+        }
+    }
+    return 0;
+}
+
+static void close_bells(struct tm_lane *lane)
+{
+    for (unsigned g = 0; g < lane->group_count; g++)
+        if (lane->group[g].io != IO_SYNC)
+            queue_close_bells(&lane->group[g].queue);
 }
 
 static void build_lane(struct tm_graph *graph, struct tm_lane *lane,
@@ -187,6 +244,13 @@ int graph_create(const struct graph_setup *setup, struct tm_graph **out)
         free(graph);
         return error;
     }
+    graph->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (graph->stop_fd < 0) {
+        error = -errno;
+        arena_destroy(&graph->arena);
+        free(graph);
+        return error;
+    }
     graph->max_tries = setup->max_tries ? setup->max_tries : 2;
     graph->shared = arena_take(&graph->arena, sizeof *graph->shared, CACHE_LINE_BYTES);
     unsigned slots = 0;
@@ -196,6 +260,12 @@ int graph_create(const struct graph_setup *setup, struct tm_graph **out)
     uint8_t queue_id = 0;
     for (unsigned l = 0; l < setup->lane_count; l++)
         build_lane(graph, &graph->lane[graph->lane_count++], &setup->lane[l], &queue_id);
+    for (unsigned l = 0; l < setup->lane_count && !error; l++)
+        error = add_bells(&graph->lane[l]);
+    if (error) {
+        graph_destroy(graph);
+        return error;
+    }
     *out = graph;
     return 0;
 }
@@ -204,6 +274,9 @@ void graph_destroy(struct tm_graph *graph)
 {
     if (!graph)
         return;
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        close_bells(&graph->lane[l]);
+    close(graph->stop_fd);
     arena_destroy(&graph->arena);
     free(graph);
 }
@@ -238,15 +311,21 @@ void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *samp
     *sample = (struct stage_sample){.name = setup->ops->name,
                                     .model = setup->model,
                                     .fused = k > 0,
+                                    .io = group->io,
+                                    .depth = group->io == IO_SYNC ? 0 : group->tasks,
                                     .workers = group->worker_count};
     for (unsigned w = 0; w < group->worker_count; w++) {
-        const struct worker_slot *slot = &lane->graph->slot[group->first_slot + w];
+        const struct worker_slot *slot =
+            &lane->graph->slot[group->first_slot + w * group->tasks]; /* a loop's counts for all */
         sample->items += load(&slot->stage[k].items);
         sample->bytes += load(&slot->stage[k].bytes);
         sample->busy_ns += load(&slot->stage[k].busy_ns);
-        sample->restarts += k == 0 ? load(&slot->restarts) : 0;
-        if (k == 0)
+        if (k == 0) {
+            sample->restarts += load(&slot->restarts);
             sample->wait_input_ns += load(&slot->wait_input_ns);
+            sample->hits += load(&slot->io.hits);
+            sample->misses += load(&slot->io.misses);
+        }
         if (k == group->stage_count - 1)
             sample->wait_output_ns += load(&slot->wait_output_ns);
     }

@@ -42,6 +42,7 @@
 #include <stdint.h>
 
 #include "pipeline/fault.h"
+#include "pipeline/io_loop.h"
 #include "pipeline/item.h"
 
 struct io_chain;
@@ -52,6 +53,8 @@ enum model {
     MODEL_INLINE,
     MODEL_THREADS,
     MODEL_PROCESSES,
+    MODEL_URING, /* threads that each run an event loop on a ring */
+    MODEL_EPOLL, /* the same with epoll */
     MODEL_COUNT
 };
 const char *model_name(enum model model);
@@ -75,8 +78,14 @@ struct stage_ops {
     /* A computing stage works on the item and returns. */
     void (*run)(void *state, const struct item_view *view);
     /* An I/O stage: first called with an empty chain; true: the chain is to be carried out and
-     * step() called again; false: the item is done. Exactly one of run and step is set. */
+     * step() called again; false: there is no more to do. Exactly one of run and step is set.
+     *
+     * Strands. An event loop may work on several parts of an item at once, each with a chain of
+     * its own: chain->strand tells which, from 0 to strands - 1. Strand 0 is the first to be
+     * called, and alone when the item has killed a worker before, so that `cursor` names the
+     * culprit. The item is done when each strand that was begun has answered false. */
     bool (*step)(void *state, const struct item_view *view, struct io_chain *chain);
+    unsigned strands; /* most that an item may have; 0: one */
     /* Main process, supervisor: the item has killed its workers. Marks the part under
      * item->cursor as failed and answers true, so that the rest is tried again; or false: the
      * whole item fails. May be NULL. */
@@ -87,8 +96,10 @@ struct stage_setup {
     const struct stage_ops *ops;
     void *job; /* given to open() and blame(); in forked workers a copy as of graph_start() */
     enum model model;
-    unsigned workers; /* for threads and processes */
-    bool fused;       /* same worker as the stage before it, which has the same model and count */
+    unsigned workers; /* threads, processes or loops; 0 for inline */
+    bool fused;       /* same worker as the stage before it, which has the same model and counts */
+    enum io_kind io;  /* how a worker does its I/O; given by the model, but for processes */
+    unsigned depth;   /* for loops: chains in flight in each; else 0 */
 };
 
 #define LANE_STAGES_MAX 4
@@ -153,6 +164,9 @@ uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number);
 uint32_t lane_stream_taken(const struct tm_lane *lane, uint32_t stream);
 /* How many streams the source may have begun and not wholly submitted. */
 unsigned lane_streams_max(const struct tm_lane *lane);
+/* How many chunks of one stream may usefully be under way before its worker takes them: as many as
+ * the stages before it work on at once, and some that wait. */
+unsigned lane_backlog_max(const struct tm_lane *lane);
 /* The stream's last chunk has reached the sink. The sink's thread. */
 void lane_stream_end(struct tm_lane *lane, uint32_t stream);
 
@@ -170,7 +184,10 @@ struct stage_sample {
     const char *name;
     enum model model;
     bool fused;
+    enum io_kind io;
     unsigned workers;
+    unsigned depth;
+    uint64_t hits, misses; /* of the loops, see struct io_counters; at the group's first stage */
     uint64_t items;
     uint64_t bytes;
     uint64_t busy_ns;

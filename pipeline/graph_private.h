@@ -8,7 +8,8 @@
 #include "pipeline/graph.h"
 #include "pipeline/queue.h"
 
-#define GRAPH_WORKERS_MAX 1024
+/* Worker numbers: one for each thread or process, and for each task of a loop. */
+#define GRAPH_WORKERS_MAX 8192
 
 /* In the arena: one a worker. Counters are written by the worker with relaxed atomics and read at
  * any time by samplers; nothing is inferred from one about another, so no ordering is needed. */
@@ -19,6 +20,7 @@ struct worker_slot {
     struct {
         _Atomic uint64_t items, bytes, busy_ns;
     } stage[LANE_STAGES_MAX]; /* by number within the group */
+    struct io_counters io;     /* of a loop */
     _Atomic uint64_t restarts; /* supervisor writes */
 };
 
@@ -41,6 +43,10 @@ struct tm_group {
     bool in_source; /* runs in the source's thread, has no queue */
     const struct exec_model *exec;
     unsigned worker_count;
+    enum io_kind io;
+    /* Items that a worker may have in hand: one, or a loop's depth. Each has a slot, whose number
+     * is the item's owner: worker w has those from first_slot + w * tasks on. */
+    unsigned tasks;
     unsigned first_slot;
     struct tm_queue queue;
     struct tm_queue *output; /* the next group's queue or the done queue */
@@ -49,7 +55,7 @@ struct tm_group {
     unsigned deaths_without_work;
 };
 
-/* One worker's private side: what its stages' open() made. */
+/* Private side of a worker, or of one task of a loop: what its stages' open() made. */
 struct tm_worker {
     struct tm_group *group;
     uint16_t number;
@@ -85,6 +91,7 @@ struct tm_graph {
     struct tm_lane lane[GRAPH_LANES_MAX];
     unsigned lane_count;
     unsigned max_tries;
+    int stop_fd; /* eventfd, the same number in every process: readable once the job is over */
     struct worker_slot *slot;
     unsigned slot_count;
     struct tm_group *slot_group[GRAPH_WORKERS_MAX];
@@ -101,7 +108,7 @@ struct exec_model {
     int (*start)(struct tm_group *group);
     void (*join)(struct tm_group *group);
 };
-extern const struct exec_model exec_inline, exec_threads, exec_processes;
+extern const struct exec_model exec_inline, exec_threads, exec_processes, exec_uring, exec_epoll;
 
 static inline struct item_view lane_view(const struct tm_lane *lane, uint32_t index)
 {
@@ -120,12 +127,24 @@ void worker_close(struct tm_worker *worker);
 void worker_process(struct tm_worker *worker, const struct item_view *view);
 /* Where an item goes when its group is done with it. */
 struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item);
+/* What a worker has done on a stage, by its number within the group, for samplers. */
+void worker_count_item(struct worker_slot *slot, unsigned k, const struct item_view *view);
 /* Takes, processes, puts until the queue ends. Fails the job when open() fails. */
 void worker_main(struct tm_group *group, uint16_t number);
 
+/* worker_loop.c: the same for a worker that is an event loop. */
+void worker_loop_main(struct tm_group *group, uint16_t first_number);
+
+/* One writer: a plain addition would do, but samplers read meanwhile. */
+static inline void slot_add(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
+                          memory_order_relaxed);
+}
+
 /* graph_run.c */
 void graph_close_queues(struct tm_graph *graph);
-/* Supervisor: the worker is dead and reaped. True: start it again. */
+/* Supervisor: the worker whose first slot is `number` is dead and reaped. True: start it again. */
 bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status);
 
 /* supervisor.c */

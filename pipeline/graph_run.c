@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
+
+#include "pipeline/io_tombstone.h"
 
 /* Sink. */
 
@@ -118,6 +121,8 @@ void graph_cancel(struct tm_graph *graph)
 {
     atomic_store_explicit(&graph->shared->cancelled, 1, memory_order_relaxed);
     graph_close_queues(graph); /* its locks order the flag before what waiters see next */
+    /* For those who wait for something else than a queue. It is never read: not full. */
+    (void)eventfd_write(graph->stop_fd, 1);
 }
 
 bool graph_is_cancelled(const struct tm_graph *graph)
@@ -292,8 +297,9 @@ static uint64_t items_done(const struct tm_group *group)
 {
     uint64_t items = 0;
     for (unsigned w = 0; w < group->worker_count; w++)
-        items += atomic_load_explicit(&group->lane->graph->slot[group->first_slot + w].stage[0].items,
-                                      memory_order_relaxed);
+        items += atomic_load_explicit(
+            &group->lane->graph->slot[group->first_slot + w * group->tasks].stage[0].items,
+            memory_order_relaxed);
     return items;
 }
 
@@ -314,14 +320,18 @@ bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
         .stage = (uint16_t)group->first_stage,
         .detail = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
     };
+    if (group->io == IO_URING)
+        tombstone_wait(&graph->arena, number);
     for (uint32_t i = 0; i < lane->setup.items; i++) {
         struct item_word word = item_word_load(&lane->items[i]);
-        if (word.state == ITEM_OWNED && word.worker == number)
+        if (word.state == ITEM_OWNED && word.worker >= number &&
+            word.worker < number + group->tasks)
             put_back(group, i, fault);
     }
     /* Only now its streams are free: before its chunk was back, another worker would have gone on
      * with the next one. */
-    queue_recover(&group->queue, number);
+    for (unsigned t = 0; t < group->tasks; t++)
+        queue_recover(&group->queue, (uint16_t)(number + t));
     queue_recover(group->output, number);
     queue_recover(&lane->pool, number);
     uint64_t items = items_done(group);

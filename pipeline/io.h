@@ -1,10 +1,12 @@
 /* io: operation descriptors. A stage that does I/O never calls the kernel itself: its step()
  * describes the next operations as a chain and is called again with their results. The engine of
- * the worker's model carries them out: io_sync_execute() at once, an event loop when it can.
+ * the worker's model carries them out: io_sync_execute() at once, the loops of io_loop.h when they
+ * can.
  */
 #ifndef TREEMILL_PIPELINE_IO_H
 #define TREEMILL_PIPELINE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,8 +15,10 @@ struct statx;
 
 enum io_code {
     IO_OPEN,      /* openat(dir, path, flags): result is a descriptor */
+    IO_CONNECT,   /* connects to the Unix stream socket (dir, path): result is a descriptor */
     IO_READ,      /* pread(fd, data, size, offset), repeated until `minimum` bytes or end of file */
     IO_READ_NEXT, /* read(fd, data, size): pipes and other streams; may be short */
+    IO_POLL,      /* wait until reading from fd will not block: data, end, or error */
     IO_STAT,      /* statx(dir, path, flags, mask = size) into data */
     IO_STAT_FD,   /* statx of fd itself, mask = size, into data */
     IO_LIST,      /* getdents64(fd, data, size) */
@@ -22,13 +26,14 @@ enum io_code {
     IO_PAUSE      /* let `size` nanoseconds pass: for a resource that others give back */
 };
 
-/* As `fd`: the descriptor that this chain's IO_OPEN has made. */
+/* As `fd`: the descriptor that this chain's IO_OPEN or IO_CONNECT has made. A chain that also
+ * closes it may never see it: loops then use one that is not in the process's table. */
 #define IO_FD_OF_CHAIN (-2)
 
 struct io_op {
     enum io_code code;
     int fd;           /* or IO_FD_OF_CHAIN */
-    int dir;          /* for OPEN and STAT: base directory or AT_FDCWD */
+    int dir;          /* for OPEN, CONNECT and STAT: base directory or AT_FDCWD */
     int flags;        /* O_* for OPEN, AT_* for STAT */
     const char *path; /* stays valid until the result is there */
     void *data;       /* buffer or struct statx */
@@ -38,13 +43,29 @@ struct io_op {
     int64_t result; /* >= 0, or -errno; -ECANCELED: an operation before it in the chain failed */
 };
 
-#define IO_CHAIN_MAX 6
+#define IO_CHAIN_MAX 8
 
 /* Carried out in order; when one fails, those after it are cancelled, except a CLOSE, which is
- * done unless the IO_OPEN that it belongs to failed. A failed CLOSE cancels nothing. */
+ * done unless the IO_OPEN that it belongs to failed. A failed CLOSE cancels nothing.
+ *
+ * The stage fills in count and op; the worker number, strand and stop_fd; the rest is the
+ * engine's. One thread at a time has a chain. */
 struct io_chain {
     unsigned count;
     struct io_op op[IO_CHAIN_MAX];
+    unsigned strand; /* which of the chains of its item this is, see struct stage_ops */
+    unsigned number; /* which of the worker's chains this is */
+    int stop_fd;     /* becomes readable when the job is over: ends an IO_POLL; -1: none */
+    unsigned next;   /* the first operation without a result */
+    int opened;      /* what IO_FD_OF_CHAIN stands for; -1: nothing */
+    bool failed;
+    unsigned attempts;           /* of the operation in work */
+    size_t done_bytes;           /* by an IO_READ that came short */
+    bool direct;                 /* its descriptor is the loop's own */
+    unsigned awaited;            /* answers of the kernel */
+    struct io_chain *link;       /* in a list of the engine */
+    uint64_t due_ns;             /* when the IO_PAUSE in work is over */
+    int polled_fd;               /* what the IO_POLL in work watches */
 };
 
 static inline struct io_op *io_add(struct io_chain *chain, struct io_op op)
@@ -55,5 +76,18 @@ static inline struct io_op *io_add(struct io_chain *chain, struct io_op op)
 
 /* Carries out the chain in the calling thread; EINTR is retried. Any thread or process. */
 void io_sync_execute(struct io_chain *chain);
+
+/* For engines. */
+
+void io_chain_begin(struct io_chain *chain);
+/* The operation to be carried out now, those that are cancelled having been passed over; NULL: the
+ * chain is done. */
+struct io_op *io_chain_next(struct io_chain *chain);
+/* The descriptor that the operation is about. */
+int io_chain_fd(const struct io_chain *chain, const struct io_op *op);
+/* Stores the result of io_chain_next()'s operation and goes on to the one after it. */
+void io_chain_result(struct io_chain *chain, int64_t result);
+/* Carries out one operation, blocking. The result. */
+int64_t io_op_execute(const struct io_op *op, int fd, int stop_fd);
 
 #endif

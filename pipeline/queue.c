@@ -155,11 +155,11 @@ static void sleep_locked(struct tm_queue *queue, _Atomic uint32_t *event, uint32
     ++*asleep;
     uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
     lock_release(&queue->state->lock);
-    if (SEEDED(3)) {
-        sched_yield(); /* the fault is rare; make it less so */
-        seen = atomic_load_explicit(event, memory_order_relaxed);
-    }
     CRASH_POINT(CRASH_TAKE_ASLEEP);
+    if (SEEDED(2) || SEEDED(3))
+        sched_yield(); /* these faults are rare; make them less so */
+    if (SEEDED(3))
+        seen = atomic_load_explicit(event, memory_order_relaxed);
     event_wait(event, seen);
     CRASH_POINT(CRASH_TAKE_WOKEN);
     lock_queue(queue);
@@ -389,6 +389,13 @@ int queue_add_bell(struct tm_queue *queue)
         return -errno;
     state->bell[state->bell_count++].event_fd = fd;
     return fd;
+}
+
+void queue_close_bells(struct tm_queue *queue)
+{
+    for (uint32_t b = 0; b < queue->state->bell_count; b++)
+        close(queue->state->bell[b].event_fd);
+    queue->state->bell_count = 0;
 }
 
 void queue_arm(struct tm_queue *queue, uint32_t bell)

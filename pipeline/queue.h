@@ -131,6 +131,8 @@ int queue_add_bell(struct tm_queue *queue);
 /* Drain, arm, drain again, wait: an item put before the arming is found by the second drain, one
  * put after it rings the bell. A ring disarms. */
 void queue_arm(struct tm_queue *queue, uint32_t bell);
+/* Closes the eventfds of this process. */
+void queue_close_bells(struct tm_queue *queue);
 
 /* After the death of `worker`, which has been reaped, and after queue_requeue() of all it had:
  * repairs the list if it died inside the lock, frees the streams it had, wakes everybody. The

@@ -6,11 +6,10 @@
 #include "pipeline/crash.h"
 #include "pipeline/io.h"
 
-static void count(_Atomic uint64_t *counter, uint64_t amount)
+void worker_count_item(struct worker_slot *slot, unsigned k, const struct item_view *view)
 {
-    /* One writer: a plain add would do, but samplers read meanwhile. */
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
-                          memory_order_relaxed);
+    slot_add(&slot->stage[k].items, 1);
+    slot_add(&slot->stage[k].bytes, view->item->bytes);
 }
 
 int worker_open(struct tm_worker *worker, struct tm_group *group, uint16_t number)
@@ -42,7 +41,8 @@ void worker_close(struct tm_worker *worker)
     }
 }
 
-static void run_stage(const struct stage_ops *ops, void *state, const struct item_view *view)
+static void run_stage(const struct tm_graph *graph, const struct stage_ops *ops, void *state,
+                      const struct item_view *view)
 {
     if (ops->run) {
         ops->run(state, view);
@@ -50,6 +50,8 @@ static void run_stage(const struct stage_ops *ops, void *state, const struct ite
     }
     struct io_chain chain;
     chain.count = 0;
+    chain.strand = 0;
+    chain.stop_fd = graph->stop_fd;
     while (ops->step(state, view, &chain))
         io_sync_execute(&chain);
 }
@@ -65,11 +67,10 @@ void worker_process(struct tm_worker *worker, const struct item_view *view)
         atomic_store_explicit(&view->item->cursor, 0, memory_order_relaxed);
         CRASH_POINT(CRASH_WORK);
         if (!fault_is_set(view->item->fault))
-            run_stage(ops, worker->state[k], view);
+            run_stage(group->lane->graph, ops, worker->state[k], view);
         uint64_t after = clock_ns();
-        count(&worker->slot->stage[k].items, 1);
-        count(&worker->slot->stage[k].bytes, view->item->bytes);
-        count(&worker->slot->stage[k].busy_ns, after - before);
+        worker_count_item(worker->slot, k, view);
+        slot_add(&worker->slot->stage[k].busy_ns, after - before);
         before = after;
     }
 }
@@ -84,6 +85,10 @@ struct tm_queue *group_output(const struct tm_group *group, const struct tm_item
 void worker_main(struct tm_group *group, uint16_t number)
 {
     struct tm_worker worker;
+    if (group->io != IO_SYNC) {
+        worker_loop_main(group, number);
+        return;
+    }
     if (worker_open(&worker, group, number) < 0)
         return;
     uint64_t start = clock_ns();
@@ -91,13 +96,13 @@ void worker_main(struct tm_group *group, uint16_t number)
     while (queue_take(&group->queue, number, (struct take_policy){.order = TAKE_FIRST}, &index) ==
            QUEUE_OK) {
         struct item_view view = lane_view(group->lane, index);
-        count(&worker.slot->wait_input_ns, clock_ns() - start);
+        slot_add(&worker.slot->wait_input_ns, clock_ns() - start);
         worker_process(&worker, &view);
         uint64_t done = clock_ns();
         if (queue_put(group_output(group, view.item), index) != QUEUE_OK)
             break;
         start = clock_ns();
-        count(&worker.slot->wait_output_ns, start - done);
+        slot_add(&worker.slot->wait_output_ns, start - done);
     }
     worker_close(&worker);
 }

@@ -2,9 +2,10 @@
 # To be sourced: installs the Debian packages that are missing, for building and for testing.
 set -euo pipefail
 
-build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev)
+build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev
+    liburing-dev)
 test_packages=(check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
-    mandoc man-db zsh fish tmux strace shellcheck)
+    libfuse3-dev fuse3 mandoc man-db zsh fish tmux strace shellcheck)
 
 is_installed() {
     dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed

@@ -17,39 +17,51 @@ enum reader_phase {
     READER_PAUSE      /* out of descriptors: others will close theirs */
 };
 
-/* One task's state: one item at a time. */
-struct reader {
+/* Files of one bundle that an event loop may read at once. */
+#define READ_STRANDS_MAX 32
+
+/* A directory kept open for the files that follow. */
+struct directory {
+    int fd; /* -1: none, or being opened */
+    char *path;
+    size_t bytes, capacity;
+    unsigned users; /* strands whose chain names it, or that open it */
+};
+
+/* One that files are being opened in, and one that others are still being read from. */
+#define DIRECTORIES 2
+
+/* One file at a time. */
+struct strand {
     enum reader_phase phase;
     unsigned index; /* of the file in the batch */
-    bool want_directory;
     unsigned pauses;
     struct opener opener;
-    /* Directory of the file before, kept open for the next one. */
-    int directory_fd;
-    char *directory;
-    size_t directory_bytes, directory_capacity;
-    /* Large file that the last chunk belonged to. */
-    int stream_fd;
-    uint64_t stream_serial;
+    struct directory *directory; /* in use, or being opened */
     /* Where in the chain the results will be; -1: not in it. */
     int open_at, read_at, stat_at;
     struct statx status;
+};
+
+/* One task's state: one item at a time. */
+struct reader {
+    unsigned next; /* the first file of the batch that no strand has begun */
+    struct directory directories[DIRECTORIES];
+    /* Large file that the last chunk belonged to. */
+    int stream_fd;
+    uint64_t stream_serial;
+    struct strand *strands[READ_STRANDS_MAX]; /* made when first used */
 };
 
 /* How often to wait a millisecond for a descriptor before it is an error. */
 #define PAUSES_MAX 2000
 #define PAUSE_NS   1000000
 
-static int reader_open(void *job, void **state)
+static struct strand *strand_of(struct reader *reader, unsigned number)
 {
-    (void)job;
-    struct reader *reader = calloc(1, sizeof *reader);
-    if (!reader)
-        return -ENOMEM;
-    reader->directory_fd = -1;
-    reader->stream_fd = -1;
-    *state = reader;
-    return 0;
+    if (!reader->strands[number])
+        reader->strands[number] = calloc(1, sizeof(struct strand));
+    return reader->strands[number];
 }
 
 static void add_close(struct io_chain *chain, int *fd)
@@ -59,39 +71,76 @@ static void add_close(struct io_chain *chain, int *fd)
     *fd = -1;
 }
 
-static void drop_descriptors(struct reader *reader, struct io_chain *chain)
+/* What nobody needs at the moment. */
+static void drop_descriptors(struct reader *reader, struct strand *strand, struct io_chain *chain)
 {
-    add_close(chain, &reader->directory_fd);
+    for (unsigned d = 0; d < DIRECTORIES; d++)
+        if (!reader->directories[d].users)
+            add_close(chain, &reader->directories[d].fd);
     add_close(chain, &reader->stream_fd);
-    opener_add_close(&reader->opener, chain);
+    if (strand)
+        opener_add_close(&strand->opener, chain);
 }
 
 static void reader_close(void *state)
 {
     struct reader *reader = state;
     struct io_chain chain = {0};
-    drop_descriptors(reader, &chain);
+    for (unsigned n = 0; n < READ_STRANDS_MAX; n++)
+        free(reader->strands[n]);
+    for (unsigned d = 0; d < DIRECTORIES; d++)
+        reader->directories[d].users = 0;
+    drop_descriptors(reader, NULL, &chain);
     io_sync_execute(&chain);
-    free(reader->directory);
+    for (unsigned d = 0; d < DIRECTORIES; d++)
+        free(reader->directories[d].path);
     free(reader);
 }
 
-/* The file's own operations, relative to a base directory. */
-static void add_file(struct reader *reader, const struct item_view *view, int base,
-                     const char *path, struct io_chain *chain)
+static int reader_open(void *job, void **state)
 {
-    struct file_record *file = &batch_of(view)->file[reader->index];
+    (void)job;
+    struct reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return -ENOMEM;
+    for (unsigned d = 0; d < DIRECTORIES; d++)
+        reader->directories[d].fd = -1;
+    reader->stream_fd = -1;
+    if (!strand_of(reader, 0)) { /* the others only help */
+        reader_close(reader);
+        return -ENOMEM;
+    }
+    *state = reader;
+    return 0;
+}
+
+static struct file_record *current(const struct strand *strand, const struct item_view *view)
+{
+    return &batch_of(view)->file[strand->index];
+}
+
+static bool stream_is_open(const struct reader *reader, const struct item_view *view,
+                           const struct file_record *file)
+{
+    return batch_is_chunk(view) && reader->stream_fd >= 0 && reader->stream_serial == file->serial;
+}
+
+/* The file's own operations, relative to a base directory. */
+static void add_file(struct reader *reader, struct strand *strand, const struct item_view *view,
+                     int base, const char *path, struct io_chain *chain)
+{
+    struct file_record *file = current(strand, view);
     bool is_chunk = batch_is_chunk(view);
     bool is_last = !is_chunk || view->item->last;
-    bool is_open = is_chunk && reader->stream_fd >= 0 && reader->stream_serial == file->serial;
+    bool is_open = stream_is_open(reader, view, file);
     int fd = IO_FD_OF_CHAIN;
-    reader->open_at = reader->stat_at = -1;
+    strand->open_at = strand->stat_at = -1;
     if (is_open) {
         fd = reader->stream_fd;
     } else {
         if (is_chunk)
             add_close(chain, &reader->stream_fd);
-        reader->open_at = (int)chain->count;
+        strand->open_at = (int)chain->count;
         /* O_NONBLOCK: should a FIFO have taken the file's place, do not wait for a writer. */
         io_add(chain, (struct io_op){.code = IO_OPEN,
                                      .dir = base,
@@ -100,7 +149,7 @@ static void add_file(struct reader *reader, const struct item_view *view, int ba
                                               (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
     }
     /* One byte more than expected: tells a file that has grown, and costs no further call. */
-    reader->read_at = (int)chain->count;
+    strand->read_at = (int)chain->count;
     io_add(chain, (struct io_op){.code = IO_READ,
                                  .fd = fd,
                                  .data = view->input + file->data,
@@ -108,166 +157,211 @@ static void add_file(struct reader *reader, const struct item_view *view, int ba
                                  .minimum = file->data_bytes,
                                  .offset = (off_t)file->offset});
     if (is_last) {
-        reader->stat_at = (int)chain->count;
+        strand->stat_at = (int)chain->count;
         io_add(chain, (struct io_op){.code = IO_STAT_FD,
                                      .fd = fd,
-                                     .data = &reader->status,
+                                     .data = &strand->status,
                                      .size = file_stat_mask});
         io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = fd});
         if (is_open)
             reader->stream_fd = -1;
     }
-    reader->phase = READER_FILE;
+    strand->phase = READER_FILE;
 }
 
-static bool remember_directory(struct reader *reader, const char *path, size_t bytes)
+/* Directories. */
+
+static bool remember_directory(struct directory *directory, const char *path, size_t bytes)
 {
-    if (bytes > reader->directory_capacity) {
-        char *larger = realloc(reader->directory, bytes);
+    if (bytes > directory->capacity) {
+        char *larger = realloc(directory->path, bytes);
         if (!larger)
             return false;
-        reader->directory = larger;
-        reader->directory_capacity = bytes;
+        directory->path = larger;
+        directory->capacity = bytes;
     }
-    memcpy(reader->directory, path, bytes);
-    reader->directory_bytes = bytes;
+    memcpy(directory->path, path, bytes);
+    directory->bytes = bytes;
     return true;
 }
 
-static void fail_file(struct reader *reader, struct file_record *file, enum tm_operation operation,
-                      int error, struct io_chain *chain)
+static bool is_path_of(const struct directory *directory, const char *path, size_t bytes)
 {
-    if (opener_is_descriptor_shortage(error) && reader->pauses++ < PAUSES_MAX) {
-        drop_descriptors(reader, chain);
+    return bytes == directory->bytes && memcmp(path, directory->path, bytes) == 0;
+}
+
+/* The file's directory if it is open, or being opened. */
+static struct directory *known_directory(struct reader *reader, const char *path, size_t bytes)
+{
+    for (unsigned d = 0; d < DIRECTORIES; d++) {
+        struct directory *directory = &reader->directories[d];
+        if ((directory->fd >= 0 || directory->users) && is_path_of(directory, path, bytes))
+            return directory;
+    }
+    return NULL;
+}
+
+/* One to open the file's directory in, or NULL. A directory costs an open and a close itself:
+ * worth it from the second file on. */
+static struct directory *free_directory(struct reader *reader, const struct strand *strand,
+                                        const struct item_view *view)
+{
+    const struct batch *batch = batch_of(view);
+    const struct file_record *file = current(strand, view);
+    bool is_worth_it = file->name > 0 && strand->index + 1 < batch->file_count &&
+                       batch->file[strand->index + 1].flags & FILE_SAME_DIRECTORY;
+    for (unsigned d = 0; is_worth_it && d < DIRECTORIES; d++) {
+        struct directory *directory = &reader->directories[d];
+        if (!directory->users && remember_directory(directory, batch_path(view, file), file->name))
+            return directory;
+    }
+    return NULL;
+}
+
+/* Steps. */
+
+static void fail_file(struct reader *reader, struct strand *strand, struct file_record *file,
+                      enum tm_operation operation, int error, struct io_chain *chain)
+{
+    if (opener_is_descriptor_shortage(error) && strand->pauses++ < PAUSES_MAX) {
+        drop_descriptors(reader, strand, chain);
         io_add(chain, (struct io_op){.code = IO_PAUSE, .size = PAUSE_NS});
-        reader->phase = READER_PAUSE;
+        strand->phase = READER_PAUSE;
         return;
     }
     file->fault = fault_system(operation, error);
-    reader->index++;
-    reader->phase = READER_NEXT;
+    strand->phase = READER_NEXT;
 }
 
-static void walk(struct reader *reader, const struct item_view *view, struct io_chain *chain)
+static void leave_directory(struct strand *strand)
 {
-    struct file_record *file = &batch_of(view)->file[reader->index];
-    struct opener *opener = &reader->opener;
+    if (strand->directory)
+        strand->directory->users--;
+    strand->directory = NULL;
+}
+
+static void walk(struct reader *reader, struct strand *strand, const struct item_view *view,
+                 struct io_chain *chain)
+{
+    struct file_record *file = current(strand, view);
+    struct opener *opener = &strand->opener;
     const char *path = batch_path(view, file);
-    size_t bytes = reader->want_directory ? file->name : file->path_bytes;
+    size_t bytes = strand->directory ? file->name : file->path_bytes;
     int error = 0;
     switch (opener_step(opener, path, bytes, chain, &error)) {
     case OPENER_PENDING:
         return;
     case OPENER_FAILED:
-        fail_file(reader, file, TM_OP_OPEN, error, chain);
+        leave_directory(strand);
+        fail_file(reader, strand, file, TM_OP_OPEN, error, chain);
         return;
     case OPENER_REACHED:
         break;
     }
-    if (!reader->want_directory) {
-        add_file(reader, view, opener->base, path + opener->offset, chain);
+    if (!strand->directory) {
+        add_file(reader, strand, view, opener->base, path + opener->offset, chain);
         opener_add_close(opener, chain);
         return;
     }
     memcpy(opener->piece, path + opener->offset, bytes - opener->offset);
     opener->piece[bytes - opener->offset] = '\0';
-    reader->open_at = (int)chain->count;
+    strand->open_at = (int)chain->count;
     io_add(chain, (struct io_op){.code = IO_OPEN,
                                  .dir = opener->base,
                                  .path = opener->piece,
                                  .flags = O_PATH | O_DIRECTORY | O_CLOEXEC});
     opener_add_close(opener, chain);
-    reader->phase = READER_DIRECTORY;
-}
-
-static bool in_open_directory(const struct reader *reader, const char *path,
-                              const struct file_record *file)
-{
-    return reader->directory_fd >= 0 && file->name == reader->directory_bytes &&
-           memcmp(path, reader->directory, file->name) == 0;
+    strand->phase = READER_DIRECTORY;
 }
 
 /* Where the path begins: at the open directory, or with a walk from the start. */
-static void begin_file(struct reader *reader, const struct item_view *view,
+static void begin_file(struct reader *reader, struct strand *strand, const struct item_view *view,
                        struct io_chain *chain)
 {
-    struct batch *batch = batch_of(view);
-    struct file_record *file = &batch->file[reader->index];
+    struct file_record *file = current(strand, view);
     const char *path = batch_path(view, file);
-    bool is_open = batch_is_chunk(view) && reader->stream_fd >= 0 &&
-                   reader->stream_serial == file->serial;
-    if (is_open || in_open_directory(reader, path, file)) {
-        add_file(reader, view, reader->directory_fd, path + file->name, chain);
+    if (stream_is_open(reader, view, file)) {
+        add_file(reader, strand, view, -1, path, chain);
         return;
     }
-    add_close(chain, &reader->directory_fd);
-    /* A directory costs an open and a close itself: worth it from the second file on. */
-    reader->want_directory = file->name > 0 && reader->index + 1 < batch->file_count &&
-                             batch->file[reader->index + 1].flags & FILE_SAME_DIRECTORY;
-    opener_begin(&reader->opener, AT_FDCWD);
-    reader->phase = READER_WALK;
-    walk(reader, view, chain);
+    struct directory *directory = known_directory(reader, path, file->name);
+    if (directory && directory->fd >= 0) {
+        directory->users++;
+        strand->directory = directory;
+        add_file(reader, strand, view, directory->fd, path + file->name, chain);
+        return;
+    }
+    /* One that another strand is opening is not waited for. */
+    directory = directory ? NULL : free_directory(reader, strand, view);
+    if (directory) {
+        add_close(chain, &directory->fd);
+        directory->users++;
+        strand->directory = directory;
+    }
+    opener_begin(&strand->opener, AT_FDCWD);
+    strand->phase = READER_WALK;
+    walk(reader, strand, view, chain);
 }
 
-static void directory_opened(struct reader *reader, const struct item_view *view,
-                             struct io_chain *chain)
+static void directory_opened(struct reader *reader, struct strand *strand,
+                             const struct item_view *view, struct io_chain *chain)
 {
-    struct file_record *file = &batch_of(view)->file[reader->index];
-    int64_t fd = chain->op[reader->open_at].result;
+    struct directory *directory = strand->directory;
+    int64_t fd = chain->op[strand->open_at].result;
     chain->count = 0;
-    if (fd >= 0) {
-        reader->directory_fd = (int)fd;
-        if (!remember_directory(reader, batch_path(view, file), file->name))
-            fd = -ENOMEM;
-    }
+    leave_directory(strand);
+    directory->fd = fd >= 0 ? (int)fd : -1;
     if (fd < 0)
-        fail_file(reader, file, TM_OP_OPEN, (int)fd, chain);
+        fail_file(reader, strand, current(strand, view), TM_OP_OPEN, (int)fd, chain);
     else
-        reader->phase = READER_NEXT; /* begin_file() finds the open directory now */
+        begin_file(reader, strand, view, chain); /* finds the open directory now */
 }
 
 /* What the chain of a file or chunk has brought. */
-static void file_done(struct reader *reader, const struct item_view *view, struct io_chain *chain)
+static void file_done(struct reader *reader, struct strand *strand, const struct item_view *view,
+                      struct io_chain *chain)
 {
-    struct file_record *file = &batch_of(view)->file[reader->index];
-    int64_t opened = reader->open_at < 0 ? 0 : chain->op[reader->open_at].result;
-    int64_t got = chain->op[reader->read_at].result;
-    int64_t status = reader->stat_at < 0 ? 0 : chain->op[reader->stat_at].result;
+    struct file_record *file = current(strand, view);
+    int64_t opened = strand->open_at < 0 ? 0 : chain->op[strand->open_at].result;
+    int64_t got = chain->op[strand->read_at].result;
+    int64_t status = strand->stat_at < 0 ? 0 : chain->op[strand->stat_at].result;
     chain->count = 0;
-    if (reader->open_at >= 0 && opened >= 0 && reader->stat_at < 0) {
+    leave_directory(strand);
+    if (strand->open_at >= 0 && opened >= 0 && strand->stat_at < 0) {
         reader->stream_fd = (int)opened; /* more chunks of it will come */
         reader->stream_serial = file->serial;
     }
     if (opened < 0) {
-        fail_file(reader, file, TM_OP_OPEN, (int)opened, chain);
+        fail_file(reader, strand, file, TM_OP_OPEN, (int)opened, chain);
         return;
     }
     if (got < 0 || status < 0) {
-        fail_file(reader, file, got < 0 ? TM_OP_READ : TM_OP_STAT, (int)(got < 0 ? got : status),
-                  chain);
+        fail_file(reader, strand, file, got < 0 ? TM_OP_READ : TM_OP_STAT,
+                  (int)(got < 0 ? got : status), chain);
         return;
     }
     bool same = got == (int64_t)file->data_bytes;
-    if (same && reader->stat_at >= 0) {
+    if (same && strand->stat_at >= 0) {
         struct file_stat after;
-        file_stat_from(&after, &reader->status);
+        file_stat_from(&after, &strand->status);
         same = file_stat_same(&file->stat, &after);
         if (!S_ISREG(after.mode))
             file->fault = fault_of(TM_FAULT_SPECIAL);
     }
     file->state = same ? FILE_READ : FILE_STREAM;
-    reader->index++;
-    reader->phase = READER_NEXT;
+    strand->phase = READER_NEXT;
 }
 
-static bool next_file(struct reader *reader, const struct item_view *view)
+/* Gives the strand the next file that is to be read; false: there is none. */
+static bool next_file(struct reader *reader, struct strand *strand, const struct item_view *view)
 {
     const struct batch *batch = batch_of(view);
-    while (reader->index < batch->file_count) {
-        const struct file_record *file = &batch->file[reader->index];
+    while (reader->next < batch->file_count) {
+        strand->index = reader->next++;
+        strand->pauses = 0;
+        const struct file_record *file = &batch->file[strand->index];
         if (!fault_is_set(file->fault) && file->state == FILE_PENDING)
             return true;
-        reader->index++;
     }
     return false;
 }
@@ -275,32 +369,35 @@ static bool next_file(struct reader *reader, const struct item_view *view)
 static bool reader_step(void *state, const struct item_view *view, struct io_chain *chain)
 {
     struct reader *reader = state;
-    if (!chain->count) { /* a new item */
-        reader->phase = READER_NEXT;
-        reader->index = 0;
-        reader->pauses = 0;
+    struct strand *strand = strand_of(reader, chain->strand);
+    if (!strand)
+        return false; /* out of memory: the others do its part */
+    if (!chain->count) {
+        strand->phase = READER_NEXT;
+        if (chain->strand == 0) /* a new item */
+            reader->next = 0;
     }
     for (;;) {
-        switch (reader->phase) {
+        switch (strand->phase) {
         case READER_NEXT:
             chain->count = 0;
-            if (!next_file(reader, view))
+            if (!next_file(reader, strand, view))
                 return false;
-            atomic_store_explicit(&view->item->cursor, reader->index, memory_order_relaxed);
-            begin_file(reader, view, chain);
+            atomic_store_explicit(&view->item->cursor, strand->index, memory_order_relaxed);
+            begin_file(reader, strand, view, chain);
             break;
         case READER_WALK:
-            walk(reader, view, chain);
+            walk(reader, strand, view, chain);
             break;
         case READER_DIRECTORY:
-            directory_opened(reader, view, chain);
+            directory_opened(reader, strand, view, chain);
             break;
         case READER_FILE:
-            file_done(reader, view, chain);
+            file_done(reader, strand, view, chain);
             break;
         case READER_PAUSE:
             chain->count = 0;
-            reader->phase = READER_NEXT;
+            begin_file(reader, strand, view, chain);
             break;
         }
         if (chain->count)
@@ -313,5 +410,6 @@ const struct stage_ops read_stage = {
     .open = reader_open,
     .close = reader_close,
     .step = reader_step,
+    .strands = READ_STRANDS_MAX,
     .blame = batch_blame,
 };

@@ -12,10 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Chunks of one stream that wait for its worker: one to go on with at once, the others for the
- * time that the walk is busy elsewhere. */
-#define BACKLOG_MAX 4
-
 static void count(_Atomic uint64_t *counter, uint64_t amount)
 {
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
@@ -86,7 +82,7 @@ int emit_pump(struct walk *walk)
 {
     int error = 0;
     while (walk->stream_count && !error &&
-           backlog(walk, stream_in_need(walk)) < BACKLOG_MAX)
+           backlog(walk, stream_in_need(walk)) < lane_backlog_max(walk->setup->data_lane))
         error = send_chunk(walk, false);
     return error == -EAGAIN ? 0 : error;
 }

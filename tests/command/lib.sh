@@ -3,34 +3,75 @@
 #   tm_begin                 $work: a new directory, the current one; removed at the end
 #   skip TEXT                ends the script as skipped, saying why (status 77)
 #   left_out TEXT            says what this machine or build cannot show; goes on
-#   pass, fail TEXT          count; fail shows the last command's messages
+#   has PROGRAM              whether it is installed; says so if it is not
+#   pass, fail TEXT          count; fail shows what the last command printed
 #   check TEXT COMMAND...    passes when the command succeeds
-#   run COMMAND...           sets $status, writes $work/out and $work/err; 60 seconds at most
+#   run COMMAND...           sets $status, writes $work/out and $work/err; 120 seconds at most
 #   expect_status N COMMAND...     run, passes when its status is N
-#   expect_line N PATTERN    the last run ended with status N and exactly one line of messages,
-#                            "treemill: PATTERN" (the summary is not counted)
+#   ends N PATTERN           the last run had status N and printed exactly one line of messages,
+#                            "treemill: PATTERN"
+#   summed_up                takes the summary out of the messages; fails if there is not just one
 #   assert_same FILE FILE [TEXT]   passes when the contents are equal
 #   reference DIRECTORY      what sha256sum says of a tree, in bytewise order of its paths
+#   slow_mount DIR OPTION... shows DIR as $work/slow, through the slow device of tests/slowfs; skips
+#                            the script where that cannot be (OPTION: see `slowfs --help`)
+#   slow_unmount             ends that; tm_cleanup does it, too
 #   finish                   prints "N passed, M failed" and ends the script
 #
-# Models that each test goes through: "${models[@]}", the first one is the default.
+# Options of the models that each test goes through: "${models[@]}"; the first, "", is the default.
+# Models with their counts, for single stages: "${stage_models[@]}".
 
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the scripts that source this file use these
 
 set -u
-passed=0 failed=0 status=0 work=
+passed=0 failed=0 status=0 work="" slow_pid=""
+main_process=$BASHPID
 
 model_inline="--scan=inline --read=inline --hash=inline --write=inline"
 model_threads="--scan=threads:7 --read=threads:7 --hash=threads:7 --write=threads:7"
 model_processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-models=("" "$model_inline" "$model_threads" "$model_processes")
+
+# add_model NAME VALUE...: goes through `--read=VALUE`, too, if `treemill info` has the model
+add_model() {
+    local name=$1 value
+    shift
+    "$TREEMILL" info | grep -Eq "^  $name +[^ ]" || return 0
+    "$TREEMILL" info | grep -Eq "^  $name +not available" && return 0
+    for value in "$@"; do
+        models+=("--read=$value")
+        stage_models+=("$value")
+    done
+}
+
+list_models() {
+    models=("" "$model_inline" "$model_threads")
+    stage_models=(inline threads:1 threads:2 threads:7)
+    if with_processes; then
+        models+=("$model_processes")
+        stage_models+=(processes:1 processes:2 processes:7)
+    else
+        model_processes=$model_threads
+    fi
+    add_model uring uring:1 uring:16 uring:64,loops=7
+    add_model epoll epoll:1 epoll:16 epoll:64,loops=7
+    if with_processes; then
+        add_model uring processes:2,io=uring
+        add_model epoll processes:2,io=epoll
+    fi
+}
+
 # ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" != thread ] || models=("" "$model_inline" "$model_threads")
+with_processes() {
+    [ "${SANITIZE:-}" != thread ]
+}
 
 # A script that has something else to undo defines tm_undo.
 tm_cleanup() {
+    # A subshell that is killed before it has dropped its parent's traps runs this, too.
+    [ "$BASHPID" = "$main_process" ] || return
     if declare -F tm_undo >/dev/null; then tm_undo; fi
+    slow_unmount
     cd / || return
     # Trees deeper than a path can be are no trouble for find(1).
     chmod -R u+rwx "$work" 2>/dev/null || find "$work" -type d -exec chmod u+rwx {} + 2>/dev/null
@@ -48,6 +89,7 @@ tm_begin() {
     cd "$work" || exit 1
     : >out
     : >err
+    list_models
 }
 
 skip() {
@@ -59,6 +101,12 @@ left_out() {
     echo "left out: $1"
 }
 
+has() {
+    command -v "$1" >/dev/null && return 0
+    left_out "$1 is not installed"
+    return 1
+}
+
 pass() {
     passed=$((passed + 1))
 }
@@ -66,7 +114,8 @@ pass() {
 fail() {
     failed=$((failed + 1))
     echo "FAILED: $1 (status $status)"
-    head -n 4 "$work/err" 2>/dev/null | cut -c 1-300 | cat -v
+    head -n 4 "$work/out" 2>/dev/null | cut -c 1-200 | cat -v
+    head -n 6 "$work/err" 2>/dev/null | cut -c 1-300 | cat -v
 }
 
 check() {
@@ -77,7 +126,7 @@ check() {
 
 run() {
     status=0
-    timeout -k 5 60 "$@" >"$work/out" 2>"$work/err" || status=$?
+    timeout -k 5 120 "$@" >"$work/out" 2>"$work/err" || status=$?
 }
 
 expect_status() {
@@ -87,14 +136,14 @@ expect_status() {
     if [ "$status" -eq "$wanted" ]; then pass; else fail "status $wanted of: ${*:2}"; fi
 }
 
-expect_line() {
-    grep -Ev '^treemill: (hashed|verified) [0-9]' "$work/err" >"$work/lines"
-    if [ "$status" -eq "$1" ] && [ "$(wc -l <"$work/lines")" -eq 1 ] &&
-        grep -Eqx -- "treemill: $2" "$work/lines"; then
-        pass
-    else
-        fail "status $1 and one line: $2"
-    fi
+ends() {
+    [ "$status" -eq "$1" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
+        grep -Eqx -- "treemill: $2" "$work/err"
+}
+
+summed_up() {
+    check "one summary" [ "$(grep -Ec '^treemill: (hashed|verified) [0-9]' "$work/err")" -eq 1 ]
+    sed -Ei '/^treemill: (hashed|verified) [0-9]/d' "$work/err"
 }
 
 assert_same() {
@@ -108,6 +157,26 @@ assert_same() {
 
 reference() {
     find "$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --
+}
+
+slow_mount() {
+    local directory=$1
+    shift
+    [ -n "${SLOWFS:-}" ] || skip "no slow device: built without fuse3 (Debian package libfuse3-dev)"
+    mkdir -p "$work/slow"
+    slow_pid=$("$SLOWFS" "$@" "$directory" "$work/slow" 2>"$work/err") ||
+        skip "no slow device: $(tail -n 1 "$work/err")"
+}
+
+slow_unmount() {
+    local waited=0
+    [ -n "${slow_pid:-}" ] || return 0
+    kill "$slow_pid"
+    while kill -0 "$slow_pid" 2>/dev/null && [ "$waited" -lt 100 ]; do
+        waited=$((waited + 1))
+        sleep 0.05
+    done
+    slow_pid=
 }
 
 finish() {

@@ -1,30 +1,16 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The documentation says what the program does: every verb and option of the table is in --help,
 # in the manual page and in the completions of the three shells, and these are well formed.
 # What needs a shell or a checker that is not installed is left out with a notice; without any
 # checker of manual pages the test is a skip.
-set -u
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 
-treemill=${TREEMILL:?path of the program}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
+treemill=$TREEMILL
 
-fail() {
-    printf 'FAIL: %s\n' "$*"
-    failures=$((failures + 1))
-}
-
-have() {
-    command -v "$1" >/dev/null && return 0
-    printf 'not checked: %s is not installed\n' "$1"
-    return 1
-}
-
-if ! command -v mandoc >/dev/null && ! command -v groff >/dev/null; then
-    echo "skipped: neither mandoc nor groff is installed to check the manual page"
-    exit 77
-fi
+command -v mandoc >/dev/null || command -v groff >/dev/null ||
+    skip "neither mandoc nor groff is installed to check the manual page"
 
 "$treemill" help --table >"$work/table" || fail "help --table"
 "$treemill" --help >"$work/help" || fail "--help"
@@ -47,7 +33,7 @@ fi
 words() {
     tr -c 'A-Za-z0-9_-' '\n' <"$1" | sort -u
 }
-has() {
+names() { # TEXT WORD
     grep -qxF -e "$2" "$work/$1.words"
 }
 for file in help page completion.bash completion.zsh; do
@@ -67,10 +53,10 @@ while IFS=$'\t' read -r kind verb; do
         fail "$verb --help: a line of more than 80 columns"
     words "$work/help.$verb" >"$work/help.$verb.words"
     for file in help page completion.bash completion.zsh; do
-        has $file "$verb" || fail "$file: verb $verb is missing"
+        check "$file: verb $verb is missing" names $file "$verb"
     done
-    grep -q "__treemill_verb -a $verb " "$work/completion.fish" ||
-        fail "completion.fish: verb $verb is missing"
+    check "completion.fish: verb $verb is missing" \
+        grep -q "__treemill_verb -a $verb " "$work/completion.fish"
     # The part of the zsh completion that belongs to the verb.
     sed -n "/^    $verb)\$/,/;;/p" "$work/completion.zsh" >"$work/zsh.$verb"
     words "$work/zsh.$verb" >"$work/zsh.$verb.words"
@@ -84,20 +70,20 @@ while IFS=$'\t' read -r kind verb name letter argument choices; do
     [[ $kind == option ]] || continue
     options=$((options + 1))
     where="$name of $verb"
-    has "help.$verb" "$name" || fail "$verb --help: $where is missing"
-    has page "$name" || fail "manual page: $where is missing"
-    has "zsh.$verb" "$name" || fail "completion.zsh: $where is missing"
+    check "$verb --help: $where is missing" names "help.$verb" "$name"
+    check "manual page: $where is missing" names page "$name"
+    check "completion.zsh: $where is missing" names "zsh.$verb" "$name"
     dashed=$name
     [[ $argument == - ]] || dashed=$name=
-    has "bash.$verb" "$dashed" || fail "completion.bash: $where is missing"
+    check "completion.bash: $where is missing" names "bash.$verb" "$dashed"
     line=$(grep -e " -l ${name#--} " "$work/completion.fish" |
         grep -e "-n 'true'" -e "__treemill_verb[^']* ${verb}[ ']")
     [[ $line ]] || fail "completion.fish: $where is missing"
     if [[ $letter != - ]]; then
-        grep -q -e "^  $letter, $name" "$work/help.$verb" || fail "$verb --help: $letter $name"
-        grep -q -e "$letter, $name" "$work/page" || fail "manual page: $letter, $name"
-        has "zsh.$verb" "$letter" || fail "completion.zsh: $letter of $verb is missing"
-        has "bash.$verb" "$letter" || fail "completion.bash: $letter of $verb is missing"
+        check "$verb --help: $letter $name" grep -q -e "^  $letter, $name" "$work/help.$verb"
+        check "manual page: $letter, $name" grep -q -e "$letter, $name" "$work/page"
+        check "completion.zsh: $letter of $verb is missing" names "zsh.$verb" "$letter"
+        check "completion.bash: $letter of $verb is missing" names "bash.$verb" "$letter"
         [[ $line == *" -s ${letter#-} "* ]] || fail "completion.fish: $letter of $verb is missing"
     fi
     [[ $choices == - ]] && continue
@@ -106,7 +92,7 @@ while IFS=$'\t' read -r kind verb name letter argument choices; do
         grep -qF -e "$choice" "$work/help.$verb" || fail "$verb --help: $name=$choice"
         grep -qF -e "$choice" "$work/page" || fail "manual page: $name=$choice"
         [[ $line == *"$choice"* ]] || fail "completion.fish: $name=$choice"
-        has "zsh.$verb" "${choice%:}" || fail "completion.zsh: $name=$choice"
+        check "completion.zsh: $name=$choice" names "zsh.$verb" "${choice%:}"
         grep -q -e "^    $verb:${name}[|)].*words='.*\b$choice" "$work/completion.bash" ||
             fail "completion.bash: $name=$choice"
     done
@@ -127,20 +113,21 @@ done
 
 while IFS=$'\t' read -r kind model; do
     [[ $kind == model ]] || continue
-    has page "$model" && has help.hash "$model" || fail "model $model is not documented"
+    check "manual page: model $model is missing" names page "$model"
+    check "hash --help: model $model is missing" names help.hash "$model"
 done <"$work/table"
 
 # Well formed?
-if have mandoc; then
+if has mandoc; then
     mandoc -T lint -W warning "$work/treemill.1" || fail "mandoc complains of the manual page"
 fi
-if have groff; then
+if has groff; then
     complaints=$(groff -man -ww -Tutf8 -z "$work/treemill.1" 2>&1)
     [[ $complaints ]] && fail "groff complains of the manual page: $complaints"
 fi
 bash -n "$work/completion.bash" || fail "bash cannot read its completion"
-have zsh && { zsh -n "$work/completion.zsh" || fail "zsh cannot read its completion"; }
-have fish && { fish --no-config -n "$work/completion.fish" ||
+has zsh && { zsh -n "$work/completion.zsh" || fail "zsh cannot read its completion"; }
+has fish && { fish --no-config -n "$work/completion.fish" ||
     fail "fish cannot read its completion"; }
 
 # What bash offers: the last word is completed, words being split as readline does at '='.
@@ -148,6 +135,7 @@ offers() {
     local expected=$1
     shift
     local got
+    # shellcheck disable=SC2016  # the other bash expands it
     got=$(bash --norc -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
         _treemill; echo "${COMPREPLY[*]}"' bash "$work/completion.bash" "$@")
     [[ $got == "$expected" ]] || fail "bash offers '$got' for '$*', not '$expected'"
@@ -162,14 +150,12 @@ offers "bash zsh fish" treemill completion ""
 offers "verify" treemill help ve
 offers "" treemill hash -- --or
 
-if have fish; then
+if has fish; then
+    # shellcheck disable=SC2016  # fish expands it
     got=$(fish --no-config -c 'source $argv[1]; complete -C "treemill verify --extra="' \
         "$work/completion.fish" | cut -f1 | sort | tr '\n' ' ')
     [[ $got == "--extra=fail --extra=ignore --extra=report " ]] || fail "fish offers '$got'"
 fi
 
-if [[ $failures -gt 0 ]]; then
-    echo "$failures failures"
-    exit 1
-fi
 echo "$verbs verbs, $options options of verbs documented everywhere"
+finish

@@ -1,51 +1,10 @@
 #!/usr/bin/env bash
 # What cannot be read, is not a file, vanishes or changes: one line each, the right exit status,
 # never a wrong digest, and the other files hashed all the same.
-set -u
-work=$(mktemp -d) || exit 1
-trap 'cd / && chmod -R u+rwx "$work" && rm -rf "$work"' EXIT
-passed=0 failed=0
-chmod 755 "$work"
-cd "$work" || exit 1
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 
-ok() {
-    passed=$((passed + 1))
-}
-
-bad() { # TEXT
-    failed=$((failed + 1))
-    echo "FAILED: $1 (status $status)"
-    head -n 5 "$work/out"
-    head -n 5 "$work/err"
-}
-
-check() { # TEXT COMMAND...: passes when the command does
-    local text=$1
-    shift
-    if "$@"; then ok; else bad "$text"; fi
-}
-
-status=0
-run() { # COMMAND...: sets status, writes out and err
-    status=0
-    timeout 60 "$@" >"$work/out" 2>"$work/err" || status=$?
-}
-
-# One line for one path, of the form that scripts may rely on; -q leaves out the notices of what is
-# skipped, so that some commands are run without it, and write their summary, too.
-one_line() { # PATTERN
-    grep -Ev '^treemill: hashed [0-9]' "$work/err" >"$work/lines"
-    [ "$(wc -l <"$work/lines")" -eq 1 ] && grep -Eqx "treemill: $1" "$work/lines"
-}
-
-ends() { # STATUS PATTERN-OF-THE-ONLY-LINE
-    [ "$status" -eq "$1" ] && one_line "$2"
-}
-
-inline="--scan=inline --read=inline --hash=inline --write=inline"
-processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-# ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
 # Root may read everything: then somebody else does it, with a copy that he can surely run.
 user=("$TREEMILL")
 if [ "$(id -u)" -eq 0 ]; then
@@ -66,7 +25,7 @@ ln -s a tree/link
 ln -s nowhere tree/dangling
 ln -s . tree/sub/loop
 sha256sum tree/a tree/sub/z >want
-for model in "" "$inline" "$processes"; do
+for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     run "${user[@]}" hash $model tree
     check "readable files are hashed $model" cmp -s want out
@@ -89,7 +48,7 @@ check "a dangling link as operand" ends 3 'tree/dangling: stat: No such file or 
 ln -s tree root
 run "${user[@]}" hash -q root
 check "a link to a directory as operand" diff <(sha256sum root/a root/sub/z) out
-for model in "" "$inline" "$processes"; do
+for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     run "${user[@]}" hash -q -L $model tree
     check "-L $model" diff <(sha256sum tree/a tree/link tree/sub/z) out
@@ -99,11 +58,12 @@ done
 
 # A device, the memory of a process: no regular files.
 run "$TREEMILL" hash /dev/zero
+summed_up
 check "a device" ends 3 '/dev/zero: skipped: not a regular file'
 
 # Files of /proc say that they are empty.
 for name in version cpuinfo; do
-    for model in "" "$processes" --block-size=4K; do
+    for model in "${models[@]}" --block-size=4K; do
         # shellcheck disable=SC2086  # options are words
         run "$TREEMILL" hash -q $model "/proc/$name"
         # The frequencies in cpuinfo may have moved between the two.
@@ -114,7 +74,7 @@ done
 
 # A name that vanishes after it was written to the list.
 mkfifo names
-for model in "" "$inline" "$processes"; do
+for model in "${models[@]}"; do
     echo gone >gone
     (
         exec 3>names
@@ -141,7 +101,7 @@ done &
 for round in 1 2 3 4 5 6; do
     run "$TREEMILL" hash -q busy
     grep -Evq '^treemill: busy/[0-9]+: (stat|open): No such file or directory$' err &&
-        bad "a tree in motion, round $round"
+        fail "a tree in motion, round $round"
     check "what stays" grep -qx "$(sha256sum busy/stays)" out
 done
 rm run && wait
@@ -150,7 +110,7 @@ rm run && wait
 head -c 50000000 /dev/zero >grows
 touch run
 while [ -e run ]; do echo more >>grows; done &
-for model in "" "$inline" "$processes"; do
+for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     run "$TREEMILL" hash -q $model --on-change=fail grows
     check "--on-change=fail $model" ends 3 'grows: read: .*changed.*'
@@ -161,12 +121,13 @@ for model in "" "$inline" "$processes"; do
     check "no digest after retries $model" [ ! -s out ]
     # shellcheck disable=SC2086  # options are words
     run "$TREEMILL" hash $model --on-change=warn grows
+    summed_up
     check "--on-change=warn $model" ends 3 'grows: .*changed.*'
     check "a digest, with the warning $model" [ "$(wc -l <out)" -eq 1 ]
 done
 rm run && wait
 # Changes end after a while: a retry gets what is there then.
-for model in "" "$processes"; do
+for model in "${models[@]}"; do
     (for _ in {1..20}; do echo more >>grows && sleep 0.01; done) &
     # shellcheck disable=SC2086  # options are words
     run "$TREEMILL" hash -q $model --on-change=retry:100 grows
@@ -178,7 +139,7 @@ done
 mkdir few
 for name in {1..300}; do echo "$name" >"few/$name"; done
 LC_ALL=C sha256sum few/* | LC_ALL=C sort -k 2 >want
-for model in "" "-T 4" "$processes"; do
+for model in "${models[@]}" "-T 4"; do
     run bash -c "ulimit -n 16 && exec \"\$TREEMILL\" hash -q $model few"
     if [ "$status" -eq 0 ]; then
         check "16 descriptors $model" cmp -s want out
@@ -188,10 +149,10 @@ for model in "" "-T 4" "$processes"; do
 done
 
 # Memory: the minimum is named and is enough.
-for model in "" "$inline" "$processes" "-T 8" "--block-size=8M" "--hash=threads:64"; do
+for model in "${models[@]}" "-T 8" "--block-size=8M" "--hash=threads:64"; do
     # shellcheck disable=SC2086  # options are words
     run "$TREEMILL" hash -q $model --memory=1M few
-    [ "$status" -eq 0 ] && cmp -s want out && ok && continue
+    [ "$status" -eq 0 ] && cmp -s want out && pass && continue
     check "too little memory $model" ends 2 '--memory: .* need at least [0-9]+[KMG]?'
     least=$(sed 's/.*at least //' err)
     # shellcheck disable=SC2086  # options are words
@@ -201,8 +162,8 @@ for model in "" "$inline" "$processes" "-T 8" "--block-size=8M" "--hash=threads:
 done
 
 # Wrong use: status 2, one line, nothing on standard output.
-for wrong in --no-such-option --memory=1K --memory= --memory=x --on-change=never --on-change=retry:0 \
-    --on-change=retry:x --read=fibers --read=threads:-1 --read=threads:x --stages=fry=inline \
+for wrong in --no-such-option --memory=1K --memory= --memory=x --on-change=never \
+    --on-change=retry:0 --on-change=retry:x --read=fibers --read=threads:-1 --read=threads:x --stages=fry=inline \
     --block-size=1 --algorithm=rot13 --format=xml --order=size --min-size=x --newer=someday \
     --exclude-from=nowhere --files-from=nowhere --progress-interval=x -T=x; do
     run "$TREEMILL" hash "$wrong" tree/a
@@ -219,7 +180,7 @@ run "$TREEMILL" verify
 check "verify without operand" ends 2 'verify needs .*'
 run "$TREEMILL" verify -q nowhere
 check "verify without its manifest" [ "$status" -ne 0 ]
-check "verify says so" one_line 'nowhere: .*: No such file or directory'
+check "verify says so" ends "$status" 'nowhere: .*: No such file or directory'
 
 # verify tells each file that it could not read, and waits for no FIFO.
 {
@@ -228,7 +189,7 @@ check "verify says so" one_line 'nowhere: .*: No such file or directory'
         echo "$(printf '%064d' 0)  $name"
     done
 } >manifest
-for model in "" "$inline" "$processes"; do
+for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     run "${user[@]}" verify $model manifest
     check "verify $model" [ "$status $(grep -c ': FAILED open or read$' out)" = "1 5" ]
@@ -244,5 +205,4 @@ check "one line each" [ "$(grep -Ec '^treemill: .+: [a-z]+: [A-Z]' err) $(wc -l 
 run "$TREEMILL" hash -q --fail-fast nowhere tree/a
 check "--fail-fast" ends 2 'nowhere: stat: No such file or directory'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

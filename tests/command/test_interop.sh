@@ -2,28 +2,15 @@
 # Manifests in both directions with the tools that people have: ours checked by them, theirs by us,
 # with names that break careless parsers. A tool that is missing, or cannot hold some names, is
 # said so and left out; the rest counts.
-set -u
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-cd "$work" || exit 1
-
-ok() {
-    passed=$((passed + 1))
-}
-
-bad() { # TEXT
-    failed=$((failed + 1))
-    echo "FAILED: $1"
-    [ -s "$work/out" ] && head -n 5 "$work/out"
-    [ -s "$work/err" ] && head -n 5 "$work/err"
-}
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 
 # runs NAME COMMAND...: passes when the command does
 runs() {
     local name=$1
     shift
-    if "$@" >"$work/out" 2>"$work/err"; then ok; else bad "$name (status $?)"; fi
+    if "$@" >"$work/out" 2>"$work/err"; then pass; else fail "$name (status $?)"; fi
 }
 
 # refuses NAME COMMAND...: passes when the command ends with status 1
@@ -31,14 +18,7 @@ refuses() {
     local name=$1 status=0
     shift
     "$@" >"$work/out" 2>"$work/err" || status=$?
-    if [ $status -eq 1 ]; then ok; else bad "$name (status $status)"; fi
-}
-
-has() {
-    command -v "$1" >/dev/null || {
-        echo "left out: $1 is not installed"
-        return 1
-    }
+    if [ $status -eq 1 ]; then pass; else fail "$name (status $status)"; fi
 }
 
 make_names() { # DIRECTORY: names that every format can hold but some tools cannot
@@ -94,7 +74,8 @@ runs "verify several algorithms" "$TREEMILL" verify -q --strict ours
 
 # The other tools read no escapes: names that need none.
 if has rhash; then
-    for algorithm in crc32 md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 blake2b blake2s; do
+    for algorithm in crc32 md5 sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 blake2b \
+        blake2s; do
         runs "hash -a $algorithm" "$TREEMILL" hash -q -a "$algorithm" -f -o ours easy
         runs "rhash -c of $algorithm" rhash -c ours
         xargs -0 rhash "--$algorithm" --bsd <easy.names >theirs
@@ -112,7 +93,8 @@ if has xxhsum; then
     done
 fi
 if has hashdeep; then
-    runs "hash --format=hashdeep" "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
+    runs "hash --format=hashdeep" \
+        "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
     runs "hashdeep -a" hashdeep -l -r -a -k ours easy
     hashdeep -l -r -c md5,sha1,sha256 easy >theirs
     runs "verify hashdeep's" "$TREEMILL" verify -q --strict theirs
@@ -127,9 +109,9 @@ if has bsdtar; then
     runs "hash --format=mtree" "$TREEMILL" hash -q --format=mtree -a sha256,md5 -f -o ours hard
     runs "bsdtar reads mtree" bsdtar -tf ours
     if [ "$(bsdtar -tf ours | wc -l)" -eq "$(tr -cd '\0' <hard.names | wc -c)" ]; then
-        ok
+        pass
     else
-        bad "bsdtar sees as many files"
+        fail "bsdtar sees as many files"
     fi
     bsdtar --format=mtree --options='sha256,size,type' -cf theirs hard
     runs "verify bsdtar's mtree" "$TREEMILL" verify -q --strict theirs
@@ -145,8 +127,9 @@ if has jq; then
     runs "jq reads it" jq -e '.sha256 | length == 64' ours
     runs "verify json" "$TREEMILL" verify -q --strict ours
     "$TREEMILL" hash -q --json hard >ours
-    runs "--json events" jq -es 'map(select(.event == "file")) | length == 13 and all(.digests.sha256 | length == 64)' ours
-    if [ "$(jq -r 'select(.event == "summary") | .files' ours)" -eq 13 ]; then ok; else bad summary; fi
+    runs "--json events" jq -es 'map(select(.event == "file")) |
+        length == 13 and all(.digests.sha256 | length == 64)' ours
+    check "--json summary" [ "$(jq -r 'select(.event == "summary") | .files' ours)" -eq 13 ]
 fi
 
 # BagIt: percent-encoded names in manifest-ALG.txt.
@@ -182,12 +165,12 @@ printf 'x' >tree/sub/plain
 rm tree/sub/two*
 (cd tree && sha256sum -c ../ours 2>/dev/null) >theirs
 "$TREEMILL" verify -C tree ours >mine 2>err
-if cmp -s mine theirs; then ok; else bad "results read as sha256sum's"; diff mine theirs; fi
+if cmp -s mine theirs; then pass; else fail "results read as sha256sum's"; diff mine theirs; fi
 (cd tree && sha256sum -c --quiet ../ours 2>/dev/null) >theirs
 "$TREEMILL" verify --quiet -C tree ours >mine 2>err
-if cmp -s mine theirs; then ok; else bad "--quiet reads as sha256sum's"; fi
+if cmp -s mine theirs; then pass; else fail "--quiet reads as sha256sum's"; fi
 refuses "--status" "$TREEMILL" verify --status -C tree ours
-if [ -s out ] || [ -s err ]; then bad "--status prints nothing"; else ok; fi
+if [ -s out ] || [ -s err ]; then fail "--status prints nothing"; else pass; fi
 echo "no list" >junk
 refuses "a file that is no manifest" "$TREEMILL" verify junk
 { cat ours && echo junk; } >mixed
@@ -198,5 +181,4 @@ refuses "--strict" "$TREEMILL" verify -q --strict -C tree mixed
 runs "standard input" "$TREEMILL" verify -q -C tree - <ours
 runs "several manifests" "$TREEMILL" verify -q -C tree ours mixed
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

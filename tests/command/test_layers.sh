@@ -1,23 +1,19 @@
 #!/usr/bin/env bash
 # Includes run one way: cli -> stages -> pipeline. Below cli nothing exits, prints or knows options.
-set -u
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 cd "$SOURCE" || exit 1
-passed=0 failed=0
 
 empty() { # NAME COMMAND...: passes when the command prints nothing
     local name=$1 found
     shift
     found=$("$@")
-    if [ -z "$found" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n%s\n' "$name" "$found"
-    fi
+    check "$name: $found" [ -z "$found" ]
 }
 
 long_files() {
-    wc -l pipeline/*.[ch] stages/*.[ch] cli/*.[ch] bench/*.[ch] |
+    wc -l pipeline/*.[ch] stages/*.[ch] cli/*.[ch] bench/*.[ch] tests/slowfs/*.[ch] |
         awk '$2 != "total" && $1 > 560 {print}'
 }
 
@@ -40,5 +36,4 @@ empty "no condition variable in what processes share" \
     grep -nE 'pthread_cond_(init|wait|signal)|pthread_cancel' pipeline/*.[ch] stages/*.[ch]
 empty "no file far above 500 lines" long_files
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

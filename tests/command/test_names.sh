@@ -1,29 +1,10 @@
 #!/usr/bin/env bash
 # Names, paths and sizes that break careless programs: the manifest is byte for byte what
 # sha256sum(1) writes for the same files in bytewise order, under every model.
-set -u
-work=$(mktemp -d) || exit 1
-trap 'cd / && rm -rf "$work"' EXIT
-passed=0 failed=0
-cd "$work" || exit 1
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 shopt -s nullglob
-
-ok() {
-    passed=$((passed + 1))
-}
-
-bad() { # TEXT
-    failed=$((failed + 1))
-    echo "FAILED: $1"
-    head -c 600 "$work/out" | cat -v | head -n 4
-    head -c 900 "$work/err" | cat -v | head -n 6
-}
-
-inline="--scan=inline --read=inline --hash=inline --write=inline"
-processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-# ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
-models=("" "$inline" "$processes")
 
 # treemill_hash OPTIONS OPERANDS...: sets status, writes $work/out and $work/err
 treemill_hash() {
@@ -34,10 +15,6 @@ treemill_hash() {
     timeout 60 "$TREEMILL" hash -q $options "$@" >"$work/out" 2>"$work/err" || status=$?
 }
 
-reference() { # DIRECTORY >manifest
-    find "$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --
-}
-
 # same NAME DIRECTORY [OPTIONS]: all models, silent on standard error
 same() {
     local name=$1 directory=$2 options=${3-} model
@@ -45,9 +22,9 @@ same() {
     for model in "${models[@]}"; do
         treemill_hash "$model $options" "$directory"
         if [ "$status" -eq 0 ] && cmp -s "$work/want" "$work/out" && [ ! -s "$work/err" ]; then
-            ok
+            pass
         else
-            bad "$name (status $status) ${model:-default} $options"
+            fail "$name (status $status) ${model:-default} $options"
             diff "$work/want" "$work/out" | head -n 4 | cut -c 1-200 | cat -v
         fi
     done
@@ -82,7 +59,7 @@ for model in "${models[@]}"; do
     cd "$work" || exit 1
     # The name "-" is standard input to sha256sum; it is compared by the tree above.
     grep -av ' -$' out >out2
-    if [ "$status" -eq 0 ] && cmp -s want out2; then ok; else bad "odd operands $model"; fi
+    if [ "$status" -eq 0 ] && cmp -s want out2; then pass; else fail "odd operands $model"; fi
 done
 
 # Empty things
@@ -130,7 +107,7 @@ deep() { # DIRECTORY LEVELS: LEVELS directories of 200 bytes each with the slash
             mkdir "$level" && cd -P -- "./$level" || exit 1
         done
         echo "bottom of $1" >bottom
-    ) || bad "making $1"
+    ) || fail "making $1"
 }
 # deep_same DIRECTORY LEVELS: what sha256sum would print if it could open the file
 deep_same() {
@@ -145,9 +122,9 @@ deep_same() {
     for model in "${models[@]}"; do
         treemill_hash "$model" "$1"
         if [ "$status" -eq 0 ] && cmp -s want out && [ ! -s err ]; then
-            ok
+            pass
         else
-            bad "path of ${#path} bytes (status $status) $model"
+            fail "path of ${#path} bytes (status $status) $model"
         fi
     done
 }
@@ -163,11 +140,10 @@ for model in "${models[@]}"; do
     sha256sum deep70/above deep70/zz edges/1 >want
     if [ "$status" -eq 3 ] && LC_ALL=C sort -k 2 out | cmp -s want - && [ "$(wc -l <err)" -eq 1 ] &&
         grep -q '^treemill: deep70/.*: .*: ' err; then
-        ok
+        pass
     else
-        bad "a path that is too deep (status $status) $model"
+        fail "a path that is too deep (status $status) $model"
     fi
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

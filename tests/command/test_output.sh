@@ -1,51 +1,20 @@
 #!/usr/bin/env bash
 # Where results go: no file is half written, replaced unasked or left behind; standard descriptors
 # may be closed, full or gone; events are JSON; lines come as soon as they are known.
-set -u
-work=$(mktemp -d) || exit 1
-trap 'cd / && { [ ! -e "$work/mounted" ] || umount "$work/disk"; } && rm -rf "$work"' EXIT
-passed=0 failed=0
-cd "$work" || exit 1
-
-ok() {
-    passed=$((passed + 1))
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
+tm_undo() {
+    [ ! -e "$work/mounted" ] || umount "$work/disk"
 }
-
-bad() { # TEXT
-    failed=$((failed + 1))
-    echo "FAILED: $1 (status $status)"
-    head -n 3 "$work/out"
-    head -n 3 "$work/err"
-}
-
-check() { # TEXT COMMAND...
-    local text=$1
-    shift
-    if "$@"; then ok; else bad "$text"; fi
-}
-
-status=0
-run() { # COMMAND...
-    status=0
-    timeout 60 "$@" >"$work/out" 2>"$work/err" || status=$?
-}
-
-ends() { # STATUS PATTERN-OF-THE-ONLY-LINE
-    [ "$status" -eq "$1" ] && [ "$(wc -l <err)" -eq 1 ] && grep -Eqx "treemill: $2" err
-}
-
-inline="--scan=inline --read=inline --hash=inline --write=inline"
-processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-# ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
-models=("" "$inline" "$processes")
 
 mkdir tree results
 for name in {1..4000}; do echo "$name" >"tree/$name"; done
-find tree -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >want
+reference tree >want
 
 only() { # NAME...: nothing else is in results
-    diff <(printf '%s\n' "$@" | LC_ALL=C sort) <(find results -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
+    diff <(printf '%s\n' "$@" | LC_ALL=C sort) \
+        <(find results -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
 }
 
 # A file of results appears complete, or not at all.
@@ -65,7 +34,8 @@ for model in "${models[@]}"; do
         run "$TREEMILL" hash -q $model --force --fsync=file -o results/old tree
         check "--fsync=file" [ $status -eq 0 ]
         run "$TREEMILL" hash -q $model -o results/nowhere/new tree
-        check "-o in a directory that is missing $model" ends 2 'results/nowhere/new: create: No such.*'
+        check "-o in a directory that is missing $model" \
+            ends 2 'results/nowhere/new: create: No such.*'
         run "$TREEMILL" hash -q $model -o results tree
         check "-o names a directory $model" ends 2 'results: create: Is a directory'
         run "$TREEMILL" hash -q $model --fail-fast -o results/never tree/1 nowhere tree
@@ -188,5 +158,4 @@ for options in "${models[@]}" --json; do
     check "results as they come: $came of 3 $options" [ "$came" -eq 3 ]
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

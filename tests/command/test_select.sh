@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # Which files of a tree are taken: each selection option against find(1).
-set -u
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-cd "$work" || exit 1
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 
 mkdir -p tree/src/.git tree/src/sub tree/cache/inner tree/doc
 printf 1 >tree/src/a.c
@@ -25,14 +23,12 @@ same() { # NAME "OPTIONS" EXPECTED-NAMES...
     local name=$1 options=$2
     shift 2
     # shellcheck disable=SC2086  # options are words
-    "$TREEMILL" hash -q -n $options tree >out 2>err
+    run "$TREEMILL" hash -q -n $options tree
     if printf '%s\n' "$@" | cmp -s - out; then
-        passed=$((passed + 1))
+        pass
     else
-        failed=$((failed + 1))
-        echo "FAILED: $name: $options"
+        fail "$name: $options"
         printf '%s\n' "$@" | diff - out
-        cat err
     fi
 }
 
@@ -43,14 +39,15 @@ same "exclude by name" "--exclude=*.c --exclude=.git --exclude=cache --exclude=d
     tree/src/b.h tree/src/sub/note.txt
 same "exclude anchored" "--exclude=/src/sub --exclude=/cache --exclude=/doc --exclude=.git" \
     tree/src/a.c tree/src/b.h
-same "include before exclude" "--include=sub/*.c --exclude=*.c --exclude=cache --exclude=doc --exclude=.git" \
+same "include before exclude" \
+    "--include=sub/*.c --exclude=*.c --exclude=cache --exclude=doc --exclude=.git" \
     tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "include alone" "--include=*.c" tree/src/a.c tree/src/sub/c.c
 same "version control" "--exclude-vcs --exclude=cache --exclude=doc" \
     tree/src/a.c tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "caches" "--exclude-caches --exclude=src --exclude=doc" tree/cache/CACHEDIR.TAG
-same "largest" "--max-size=3 --exclude=cache --exclude=.git" tree/doc/old tree/src/a.c tree/src/b.h \
-    tree/src/sub/c.c tree/src/sub/note.txt
+same "largest" "--max-size=3 --exclude=cache --exclude=.git" \
+    tree/doc/old tree/src/a.c tree/src/b.h tree/src/sub/c.c tree/src/sub/note.txt
 same "smallest" "--min-size=1K" tree/doc/big
 same "newer than a file" "--newer=stamp --exclude=src --exclude=cache" tree/doc/big
 same "newer than a date" "--newer=2021-06-01 --exclude=src --exclude=cache" tree/doc/big
@@ -58,30 +55,21 @@ printf '# comment\n*.c\n\n.git\ncache\ndoc\n' >patterns
 same "exclude-from" "--exclude-from=patterns" tree/src/b.h tree/src/sub/note.txt
 
 # Links below are not followed unless asked; a loop of links ends.
-"$TREEMILL" hash -q -n -L tree >out 2>err
-if grep -qx tree/link/a.c out && grep -qx tree/src/alias out && ! grep -q loop/loop/loop out &&
-    grep -q 'loop' err; then
-    passed=$((passed + 1))
-else
-    failed=$((failed + 1))
-    echo "FAILED: -L" && cat out err
-fi
-# ... in bytewise order by path all the same
-if LC_ALL=C sort -c out; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+run "$TREEMILL" hash -q -n -L tree
+check "-L follows a link to a directory" grep -qx tree/link/a.c out
+check "-L follows a link to a file" grep -qx tree/src/alias out
+check "-L does not go round" [ "$(grep -c loop/loop/loop out)" -eq 0 ]
+check "-L names the loop" grep -q 'loop' err
+check "-L keeps bytewise order by path" env LC_ALL=C sort -c out
 
 # --files-from: lines, NUL, a directory among them.
 printf 'tree/src/a.c\n\ntree/src/sub\n' >list
 printf 'tree/src/a.c\0tree/src/sub\0' >list0
 for options in "--files-from=list" "--null --files-from=list0" "--files-from=-"; do
     # shellcheck disable=SC2086  # options are words
-    "$TREEMILL" hash -q -n $options <list >out 2>err
-    if printf '%s\n' tree/src/a.c tree/src/sub/c.c tree/src/sub/note.txt | cmp -s - out; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $options" && cat out err
-    fi
+    run "$TREEMILL" hash -q -n $options <list
+    check "$options" cmp -s out \
+        <(printf '%s\n' tree/src/a.c tree/src/sub/c.c tree/src/sub/note.txt)
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

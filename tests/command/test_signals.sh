@@ -1,40 +1,13 @@
 #!/usr/bin/env bash
 # Signals: the job ends soon with 128+N and leaves no file, no temporary and no process behind; a
 # status is printed when asked for; workers do not outlive the program.
-set -u
+# shellcheck source=tests/command/lib.sh
+. "$(dirname "$0")/lib.sh"
+tm_begin
 set -m # jobs of their own process group, with no signal ignored
-work=$(mktemp -d) || exit 1
-trap 'cd / && rm -rf "$work"' EXIT
-passed=0 failed=0
-command -v ps >/dev/null || {
-    echo "ps is missing: the processes of a job cannot be counted"
-    exit 77
-}
-cd "$work" || exit 1
+command -v ps >/dev/null || skip "ps is missing: the processes of a job cannot be counted"
 
-ok() {
-    passed=$((passed + 1))
-}
-
-bad() { # TEXT
-    failed=$((failed + 1))
-    echo "FAILED: $1 (status $status)"
-    head -c 300 "$work/err"
-}
-
-check() { # TEXT COMMAND...
-    local text=$1
-    shift
-    if "$@"; then ok; else bad "$text"; fi
-}
-
-status=0 pid=0
-inline="--scan=inline --read=inline --hash=inline --write=inline"
-processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
-# ThreadSanitizer cannot see what is put in order by another process.
-[ "${SANITIZE:-}" = thread ] && processes="--scan=threads:2 --read=threads:2 --hash=threads:2 --write=threads:2"
-models=("" "$inline" "$processes")
-
+pid=0
 # Hours of work that need no room: holes.
 mkdir tree results
 truncate -s 900G tree/{a,b,c}-hole
@@ -138,7 +111,7 @@ workers() {
     ps -e -o pgid=,pid= | awk -v group="$pid" '$1 == group && $2 != group {print $2}'
 }
 # shellcheck disable=SC2086  # options are words
-start -q -o results/new $processes tree
+start -q -o results/new $model_processes tree
 check "works before it hangs" soon 10 works
 # shellcheck disable=SC2046  # numbers
 kill -STOP $(workers)
@@ -189,5 +162,4 @@ kill -TERM "$pid"
 check "TERM is not" ended 5
 check "ended by TERM" [ "$status" -eq 143 ]
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -126,6 +126,7 @@ export -f check
 export work model
 
 start=$SECONDS
+# shellcheck disable=SC2016  # the inner bash expands it
 while IFS='|' read -r name expected switches; do
     name=${name// /}
     [[ -n $name && $name =~ $pattern ]] || continue

@@ -4,11 +4,13 @@
 #define TREEMILL_TESTS_STRESS_HARNESS_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Increased by whoever gets on; the watchdog ends the program when it stands still. */
@@ -54,6 +56,33 @@ __attribute__((unused)) static void start_watchdog(void)
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, watch, NULL) == 0);
     pthread_detach(thread);
+}
+
+/* The same for a program that must not have a second thread yet, because it forks: once a second a
+ * signal looks. It sees a loop without end inside the queue, too. */
+static volatile uint64_t watched_last;
+static volatile unsigned watched_still;
+
+static void look(int number)
+{
+    static const char text[] = "hang: nothing has moved\n";
+    uint64_t now = atomic_load(&progress_counter);
+    (void)number;
+    watched_still = now == watched_last ? watched_still + 1 : 0;
+    watched_last = now;
+    if (watched_still < watchdog_seconds)
+        return;
+    _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
+}
+
+/* Children have no timer: they do not inherit it. */
+__attribute__((unused)) static void alarm_watchdog(bool on)
+{
+    struct itimerval second = {.it_interval = {.tv_sec = on}, .it_value = {.tv_sec = on}};
+    struct sigaction action = {.sa_handler = look, .sa_flags = SA_RESTART};
+    watched_still = 0;
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    CHECK(setitimer(ITIMER_REAL, &second, NULL) == 0);
 }
 
 /* xorshift64* */

@@ -73,11 +73,15 @@ START_TEST(stage_specs)
     ck_assert_int_eq(parsed.stage[STAGE_HASH].model, STAGE_MODEL_PROCESSES);
     ck_assert_uint_eq(parsed.stage[STAGE_HASH].count, 0);
 
-#define MODELS "(accepted: auto, inline, threads, processes)"
-    REFUSE("--scan: bad value 'uring:3': model 'uring' is not in this version " MODELS, "hash",
-           "--scan=uring:3", "x");
-    REFUSE("--scan: bad value 'epoll': model 'epoll' is not in this version " MODELS, "hash",
-           "--scan=epoll", "x");
+    PARSE("hash", "--read=uring:64,loops=2", "--hash=processes:2,io=epoll,depth=9", "x");
+    ck_assert_int_eq(parsed.stage[STAGE_READ].model, STAGE_MODEL_URING);
+    ck_assert_uint_eq(parsed.stage[STAGE_READ].count, 64);
+    ck_assert_uint_eq(parsed.stage[STAGE_READ].loops, 2);
+    ck_assert_int_eq(parsed.stage[STAGE_HASH].io, STAGE_IO_EPOLL);
+    ck_assert_uint_eq(parsed.stage[STAGE_HASH].depth, 9);
+
+#define MODELS "(accepted: auto, inline, threads, processes, uring, epoll)"
+#define KEYS   "(accepted: io=ENGINE, loops=COUNT, depth=COUNT)"
     REFUSE("--scan: bad value 'thread': model 'thread' is unknown " MODELS, "hash", "--scan=thread",
            "x");
     REFUSE("--scan: bad value '': model '' is unknown " MODELS, "hash", "--scan=", "x");
@@ -92,16 +96,21 @@ START_TEST(stage_specs)
            "hash", "--scan=threads:4097", "x");
     REFUSE("--scan: bad value 'inline:2': model inline has one worker, not 2", "hash",
            "--scan=inline:2", "x");
-    REFUSE("--scan: bad value 'threads,depth=3': key 'depth=3' is unknown "
-           "(accepted: io=ENGINE, loops=COUNT)",
+    REFUSE("--scan: bad value 'threads,deep=3': key 'deep=3' is unknown " KEYS, "hash",
+           "--scan=threads,deep=3", "x");
+    REFUSE("--scan: bad value 'threads,': key '' is unknown " KEYS, "hash", "--scan=threads,",
+           "x");
+    REFUSE("--scan: bad value 'threads,io=aio': engine 'aio' is unknown "
+           "(accepted: auto, sync, uring, epoll)",
+           "hash", "--scan=threads,io=aio", "x");
+    REFUSE("--scan: bad value 'uring:4,io=sync': io= is for the models threads and processes",
+           "hash", "--scan=uring:4,io=sync", "x");
+    REFUSE("--scan: bad value 'threads,loops=2': loops= needs the model uring or epoll", "hash",
+           "--scan=threads,loops=2", "x");
+    REFUSE("--scan: bad value 'threads,depth=3': depth= needs the engine uring or epoll (io=)",
            "hash", "--scan=threads,depth=3", "x");
-    REFUSE("--scan: bad value 'threads,': key '' is unknown (accepted: io=ENGINE, loops=COUNT)",
-           "hash", "--scan=threads,", "x");
-    REFUSE("--scan: bad value 'threads,io=uring': engine 'uring' is not in this version "
-           "(accepted: auto, sync)",
-           "hash", "--scan=threads,io=uring", "x");
-    REFUSE("--scan: bad value 'threads,loops=2': loops= needs the model or engine uring or epoll",
-           "hash", "--scan=threads,loops=2", "x");
+    REFUSE("--scan: bad value 'inline,io=uring': model inline works as the stage before it does",
+           "hash", "--scan=inline,io=uring", "x");
 }
 END_TEST
 

@@ -1,0 +1,541 @@
+/* The io_uring engine: operations are submitted to a ring, many with one system call.
+ *
+ * What goes to the ring, and what does not:
+ * - A small file is one linked chain, open, read, close, on a descriptor of the ring's own table
+ *   (a "direct" one, which the process never sees). The read is hard-linked to the close: after a
+ *   soft link a read that comes short would cancel it. O_CLOEXEC is refused for direct
+ *   descriptors, and means nothing there.
+ * - A statx is done by this thread: the kernel hands every one to its worker threads, which costs
+ *   more than the call. Of a direct descriptor there is none (EBADF): the path is asked instead.
+ * - There is no operation that lists directories, and connecting to a Unix socket does not wait:
+ *   done by this thread. So is closing an ordinary descriptor, which does not wait either.
+ *
+ * O_NONBLOCK makes the kernel answer EAGAIN, rather than wait, for files of file systems that have
+ * no nonblocking read (FUSE). The first such answer turns direct descriptors off for the loop, and
+ * a regular file's descriptor then has the flag taken away before it is read.
+ *
+ * Reads end in the memory of others (slabs). When the process is killed, the kernel takes the ring
+ * apart in its own time; the tombstone in its table of files is let go last. See io_tombstone.h.
+ *
+ * Sources: io_uring(7), io_uring_enter(2), liburing's man pages, the kernel's io_uring/rw.c.
+ */
+#include "pipeline/io_loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pipeline/arena.h"
+#include "pipeline/io_inject.h"
+#include "pipeline/sync.h"
+
+/* A chain has at most this many operations in the ring. */
+#define LINKED_MAX 3
+
+/* Beside the chains' operations: the two polls and one cancellation. */
+#define OTHERS_MAX 4
+
+/* A read that the kernel does not want to do is tried so often before this thread does it. */
+#define ATTEMPTS_MAX 3
+
+struct io_loop {
+    struct io_loop_setup setup;
+    struct io_uring ring;
+    bool ring_is_open;
+    bool can_open, can_time, can_cancel; /* operations the kernel offers */
+    bool direct;                         /* the ring has a table of its own for descriptors */
+    bool registered;                     /* setup.buffer is */
+    bool bell_polled, stop_polled;
+    bool stopping;
+    unsigned chain_count;
+    struct io_chain **chains; /* in flight, by number; NULL: none */
+    struct __kernel_timespec *pause; /* by number of chain */
+    struct io_list done;
+};
+
+/* What a completion belongs to: the chain's number and the operation's in the chain. */
+#define USER_BELL   (UINT64_MAX - 1)
+#define USER_STOP   (UINT64_MAX - 2)
+#define USER_CANCEL (UINT64_MAX - 3)
+
+static uint64_t user_data(const struct io_chain *chain, unsigned op)
+{
+    return (uint64_t)chain->number << 8 | op;
+}
+
+/* Setting up. */
+
+static int ring_init(struct io_uring *ring, unsigned entries)
+{
+    /* Newest kernels first: completions are handled in this thread, and when it asks for them. */
+    static const unsigned flags[] = {
+        IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+        IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN, IORING_SETUP_CLAMP};
+    int error = -EINVAL;
+    for (unsigned i = 0; i < sizeof flags / sizeof *flags && error == -EINVAL; i++) {
+        struct io_uring_params parameters = {.flags = flags[i]};
+        error = io_uring_queue_init_params(entries, ring, &parameters);
+    }
+    return error;
+}
+
+static const char *why_no_ring(int error)
+{
+    switch (-error) {
+    case ENOSYS:
+        return "the kernel has no io_uring, or a seccomp filter hides it";
+    case EPERM:
+        return "not permitted (sysctl kernel.io_uring_disabled or a seccomp filter)";
+    case ENOMEM:
+        return "no memory for the ring (RLIMIT_MEMLOCK)";
+    default:
+        return strerror(-error);
+    }
+}
+
+static int uring_probe(char *why, size_t why_bytes)
+{
+    struct io_uring ring;
+    int error = ring_init(&ring, 4);
+    if (error) {
+        snprintf(why, why_bytes, "%s", why_no_ring(error));
+        return error;
+    }
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring);
+    bool enough = probe && io_uring_opcode_supported(probe, IORING_OP_READ) &&
+                  io_uring_opcode_supported(probe, IORING_OP_POLL_ADD);
+    io_uring_free_probe(probe);
+    io_uring_queue_exit(&ring);
+    if (enough)
+        return 0;
+    snprintf(why, why_bytes, "the kernel's io_uring cannot read or poll");
+    return -EOPNOTSUPP;
+}
+
+static void find_operations(struct io_loop *loop)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&loop->ring);
+    if (!probe)
+        return;
+    loop->can_open = io_uring_opcode_supported(probe, IORING_OP_OPENAT);
+    loop->can_time = io_uring_opcode_supported(probe, IORING_OP_TIMEOUT);
+    loop->can_cancel = io_uring_opcode_supported(probe, IORING_OP_ASYNC_CANCEL);
+    loop->direct = loop->can_open && io_uring_opcode_supported(probe, IORING_OP_CLOSE);
+    io_uring_free_probe(probe);
+}
+
+/* The table of direct descriptors: one for each chain, and the tombstone behind them. */
+static int register_files(struct io_loop *loop)
+{
+    bool has_tombstone = loop->setup.tombstone_fd >= 0;
+    unsigned count = loop->setup.depth + 1;
+    int error = io_uring_register_files_sparse(&loop->ring, count);
+    if (!error && has_tombstone)
+        error = io_uring_register_files_update(&loop->ring, loop->setup.depth,
+                                               &loop->setup.tombstone_fd, 1) == 1
+                    ? 0
+                    : -EINVAL;
+    if (error)
+        loop->direct = false;
+    return has_tombstone ? error : 0;
+}
+
+static void register_buffer(struct io_loop *loop)
+{
+    struct iovec buffer = {loop->setup.buffer, loop->setup.buffer_bytes};
+    /* Refused where RLIMIT_MEMLOCK is small: reads then name their buffers each time. */
+    loop->registered = buffer.iov_base && buffer.iov_len <= 1U << 30 &&
+                       io_uring_register_buffers(&loop->ring, &buffer, 1) == 0;
+}
+
+static void uring_destroy(struct io_loop *loop)
+{
+    if (!loop)
+        return;
+    if (loop->ring_is_open)
+        io_uring_queue_exit(&loop->ring);
+    free(loop->chains);
+    free(loop->pause);
+    free(loop);
+}
+
+static int uring_create(const struct io_loop_setup *setup, struct io_loop **out)
+{
+    struct io_loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    loop->setup = *setup;
+    loop->chains = calloc(setup->depth, sizeof *loop->chains);
+    loop->pause = calloc(setup->depth, sizeof *loop->pause);
+    int error = loop->chains && loop->pause ? 0 : -ENOMEM;
+    if (!error)
+        error = ring_init(&loop->ring, setup->depth * LINKED_MAX + OTHERS_MAX);
+    if (!error) {
+        loop->ring_is_open = true;
+        find_operations(loop);
+        error = register_files(loop);
+    }
+    if (error) {
+        uring_destroy(loop);
+        return error;
+    }
+    register_buffer(loop);
+    /* The kernel may use as many threads for what it cannot do without waiting as there are
+     * operations to wait for, and no more. */
+    unsigned workers[2] = {setup->depth, setup->depth};
+    (void)io_uring_register_iowq_max_workers(&loop->ring, workers);
+    *out = loop;
+    return 0;
+}
+
+/* Submitting. */
+
+/* Room for `count` entries that must not be torn apart. */
+static void make_room(struct io_loop *loop, unsigned count)
+{
+    while (io_uring_sq_space_left(&loop->ring) < count) {
+        int submitted = io_uring_submit(&loop->ring);
+        ALWAYS(submitted >= 0 || submitted == -EINTR || submitted == -EAGAIN ||
+               submitted == -EBUSY);
+    }
+}
+
+static struct io_uring_sqe *next_entry(struct io_loop *loop)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&loop->ring);
+    ALWAYS(entry);
+    return entry;
+}
+
+static bool is_in_buffer(const struct io_loop *loop, const uint8_t *data, size_t bytes)
+{
+    const uint8_t *start = loop->setup.buffer;
+    return loop->registered && data >= start && bytes <= loop->setup.buffer_bytes &&
+           (size_t)(data - start) <= loop->setup.buffer_bytes - bytes;
+}
+
+static struct io_uring_sqe *add_read(struct io_loop *loop, const struct io_chain *chain,
+                                     const struct io_op *op, int fd)
+{
+    struct io_uring_sqe *entry = next_entry(loop);
+    uint8_t *data = (uint8_t *)op->data + chain->done_bytes;
+    size_t bytes = op->size - chain->done_bytes;
+    uint64_t offset = op->code == IO_READ ? (uint64_t)op->offset + chain->done_bytes
+                                          : UINT64_MAX; /* where the descriptor is */
+    if (is_in_buffer(loop, data, bytes))
+        io_uring_prep_read_fixed(entry, fd, data, (unsigned)bytes, offset, 0);
+    else
+        io_uring_prep_read(entry, fd, data, (unsigned)bytes, offset);
+    return entry;
+}
+
+/* Whether open, read, status and close of one file follow, and nobody needs its descriptor. */
+static bool is_whole_file(const struct io_loop *loop, const struct io_chain *chain)
+{
+    const struct io_op *op = &chain->op[chain->next];
+    static const enum io_code codes[] = {IO_OPEN, IO_READ, IO_STAT_FD, IO_CLOSE};
+    if (!loop->direct || chain->attempts >= ATTEMPTS_MAX || chain->count - chain->next < 4)
+        return false;
+    for (unsigned i = 0; i < 4; i++)
+        if (op[i].code != codes[i] || (i && op[i].fd != IO_FD_OF_CHAIN))
+            return false;
+    return true;
+}
+
+static void submit_whole_file(struct io_loop *loop, struct io_chain *chain)
+{
+    const struct io_op *op = &chain->op[chain->next];
+    unsigned slot = chain->number;
+    make_room(loop, LINKED_MAX);
+    struct io_uring_sqe *entry = next_entry(loop);
+    io_uring_prep_openat_direct(entry, op[0].dir, op[0].path, op[0].flags & ~O_CLOEXEC, 0, slot);
+    entry->flags |= IOSQE_IO_LINK;
+    entry->user_data = user_data(chain, chain->next);
+    entry = add_read(loop, chain, &op[1], (int)slot);
+    entry->flags |= IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK;
+    entry->user_data = user_data(chain, chain->next + 1);
+    entry = next_entry(loop);
+    io_uring_prep_close_direct(entry, slot);
+    entry->user_data = user_data(chain, chain->next + 3);
+    chain->direct = true;
+    chain->awaited = LINKED_MAX;
+}
+
+static void submit_alone(struct io_loop *loop, struct io_chain *chain, struct io_op *op)
+{
+    struct io_uring_sqe *entry;
+    make_room(loop, 1);
+    switch (op->code) {
+    case IO_OPEN:
+        entry = next_entry(loop);
+        io_uring_prep_openat(entry, op->dir, op->path, op->flags, 0);
+        break;
+    case IO_POLL:
+        entry = next_entry(loop);
+        io_uring_prep_poll_add(entry, io_chain_fd(chain, op), POLLIN);
+        break;
+    case IO_PAUSE:
+        loop->pause[chain->number] = (struct __kernel_timespec){.tv_nsec = (long long)op->size};
+        entry = next_entry(loop);
+        io_uring_prep_timeout(entry, &loop->pause[chain->number], 0, 0);
+        break;
+    default:
+        entry = add_read(loop, chain, op, io_chain_fd(chain, op));
+        break;
+    }
+    entry->user_data = user_data(chain, chain->next);
+    chain->awaited = 1;
+}
+
+static bool is_for_ring(const struct io_loop *loop, const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OPEN:
+        return loop->can_open;
+    case IO_PAUSE:
+        return loop->can_time;
+    case IO_READ:
+    case IO_READ_NEXT:
+    case IO_POLL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Carries the chain on until it waits for the kernel or is done. */
+static void advance(struct io_loop *loop, struct io_chain *chain)
+{
+    struct io_op *op;
+    while ((op = io_chain_next(chain))) {
+        if (is_whole_file(loop, chain)) {
+            submit_whole_file(loop, chain);
+            return;
+        }
+        if (is_for_ring(loop, op) && chain->attempts < ATTEMPTS_MAX) {
+            submit_alone(loop, chain, op);
+            return;
+        }
+        io_chain_result(chain,
+                        io_op_execute(op, io_chain_fd(chain, op), loop->setup.stop_fd));
+    }
+    loop->chains[chain->number] = NULL;
+    loop->chain_count--;
+    io_list_add(&loop->done, chain);
+}
+
+static void uring_submit(struct io_loop *loop, struct io_chain *chain)
+{
+    io_chain_begin(chain);
+    loop->chains[chain->number] = chain;
+    loop->chain_count++;
+    advance(loop, chain);
+}
+
+/* Completing. */
+
+/* Whether the answer to a read is not its last: it goes on where it was. */
+static bool read_goes_on(const struct io_loop *loop, struct io_chain *chain,
+                         const struct io_op *op, int64_t *result)
+{
+    if (*result == -EINTR || (*result == -ECANCELED && !loop->stopping) || *result == -EAGAIN)
+        return ++chain->attempts <= ATTEMPTS_MAX;
+    if (*result < 0 || op->code == IO_READ_NEXT)
+        return false;
+    bool is_end = *result == 0;
+    chain->done_bytes += (size_t)*result;
+    *result = (int64_t)chain->done_bytes;
+    return !is_end && chain->done_bytes < op->minimum;
+}
+
+/* The flag is there so that opening a FIFO does not wait. */
+static void let_regular_file_wait(int fd)
+{
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+        S_ISREG(status.stx_mode))
+        (void)fcntl(fd, F_SETFL, 0);
+}
+
+static int64_t status_by_path(const struct io_op *open, const struct io_op *op)
+{
+    int follow = open->flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+    struct io_op stat = *op;
+    stat.code = IO_STAT;
+    stat.dir = open->dir;
+    stat.path = open->path;
+    stat.flags = follow;
+    return io_op_execute(&stat, -1, -1);
+}
+
+/* All three answers for a whole file are there. */
+static void whole_file_done(struct io_loop *loop, struct io_chain *chain)
+{
+    struct io_op *op = &chain->op[chain->next];
+    int64_t opened = op[0].result;
+    int64_t got = op[1].result;
+    chain->direct = false;
+    if (opened == -EINTR || (opened == -ECANCELED && !loop->stopping)) {
+        advance(loop, chain); /* again */
+        return;
+    }
+    if (opened >= 0 && got == -EAGAIN)
+        loop->direct = false;
+    if (opened >= 0 && read_goes_on(loop, chain, &op[1], &got)) {
+        advance(loop, chain); /* opens it again, and reads from where it was */
+        return;
+    }
+    io_chain_result(chain, opened);
+    chain->opened = -1;
+    if (opened >= 0) {
+        io_chain_result(chain, got);
+        if (!chain->failed)
+            io_chain_result(chain, status_by_path(&op[0], &op[2]));
+        if (!chain->failed)
+            io_chain_result(chain, 0);
+    }
+    advance(loop, chain);
+}
+
+static void operation_done(struct io_loop *loop, struct io_chain *chain, int64_t result)
+{
+    struct io_op *op = &chain->op[chain->next];
+    switch (op->code) {
+    case IO_OPEN:
+        if (result == -EINTR) {
+            advance(loop, chain);
+            return;
+        }
+        if (result >= 0 && op->flags & O_NONBLOCK)
+            let_regular_file_wait((int)result);
+        break;
+    case IO_READ:
+    case IO_READ_NEXT:
+        if (read_goes_on(loop, chain, op, &result)) {
+            advance(loop, chain);
+            return;
+        }
+        break;
+    case IO_POLL:
+        result = result < 0 ? result : 0;
+        break;
+    case IO_PAUSE:
+        result = 0; /* -ETIME is what it was waiting for */
+        break;
+    default:
+        break;
+    }
+    io_chain_result(chain, result);
+    advance(loop, chain);
+}
+
+static void completed(struct io_loop *loop, uint64_t data, int64_t result, bool was_waiting)
+{
+    if (data == USER_BELL) {
+        eventfd_t value;
+        loop->bell_polled = false;
+        (void)eventfd_read(loop->setup.bell_fd, &value);
+        return;
+    }
+    if (data == USER_STOP) {
+        loop->stopping = true;
+        return;
+    }
+    if (data == USER_CANCEL)
+        return;
+    struct io_chain *chain = loop->chains[data >> 8];
+    struct io_op *op = &chain->op[data & 0xff];
+    bool is_read = op->code == IO_READ || op->code == IO_READ_NEXT;
+    if (is_read)
+        io_count(was_waiting ? &loop->setup.counters->misses : &loop->setup.counters->hits);
+    op->result = is_read ? io_inject(result) : result;
+    if (--chain->awaited)
+        return;
+    if (chain->direct)
+        whole_file_done(loop, chain);
+    else
+        operation_done(loop, chain, op->result);
+}
+
+static bool take_completions(struct io_loop *loop, bool was_waiting)
+{
+    struct io_uring_cqe *entries[64];
+    unsigned count = io_uring_peek_batch_cqe(&loop->ring, entries, 64);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t data = entries[i]->user_data;
+        int64_t result = entries[i]->res;
+        io_uring_cqe_seen(&loop->ring, entries[i]);
+        completed(loop, data, result, was_waiting);
+    }
+    return count > 0;
+}
+
+static struct io_chain *uring_complete(struct io_loop *loop)
+{
+    while (!loop->done.first && take_completions(loop, true))
+        ;
+    return io_list_take(&loop->done);
+}
+
+/* Waiting. */
+
+static void poll_descriptor(struct io_loop *loop, int fd, uint64_t data, bool *polled)
+{
+    if (fd < 0 || *polled)
+        return;
+    make_room(loop, 1);
+    struct io_uring_sqe *entry = next_entry(loop);
+    io_uring_prep_poll_add(entry, fd, POLLIN);
+    entry->user_data = data;
+    *polled = true;
+}
+
+/* Operations that may never end by themselves; reads of files end, and are let. */
+static void cancel_endless(struct io_loop *loop)
+{
+    for (unsigned n = 0; n < loop->setup.depth; n++) {
+        struct io_chain *chain = loop->chains[n];
+        if (!chain || !chain->awaited || !loop->can_cancel)
+            continue;
+        enum io_code code = chain->op[chain->next].code;
+        if (code != IO_POLL && code != IO_READ_NEXT)
+            continue;
+        make_room(loop, 1);
+        struct io_uring_sqe *entry = next_entry(loop);
+        io_uring_prep_cancel64(entry, user_data(chain, chain->next), 0);
+        entry->user_data = USER_CANCEL;
+    }
+}
+
+static void uring_wait(struct io_loop *loop)
+{
+    if (loop->stopping)
+        cancel_endless(loop);
+    else
+        poll_descriptor(loop, loop->setup.stop_fd, USER_STOP, &loop->stop_polled);
+    poll_descriptor(loop, loop->setup.bell_fd, USER_BELL, &loop->bell_polled);
+    /* What the kernel can do at once it does within the submission: those are the hits. */
+    int result = io_uring_submit_and_get_events(&loop->ring);
+    if (result >= 0 && take_completions(loop, false))
+        return;
+    result = io_uring_submit_and_wait(&loop->ring, 1);
+    ALWAYS(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
+}
+
+const struct io_engine io_uring_engine = {
+    .id = IO_URING,
+    .name = "uring",
+    .probe = uring_probe,
+    .create = uring_create,
+    .destroy = uring_destroy,
+    .submit = uring_submit,
+    .complete = uring_complete,
+    .wait = uring_wait,
+};
