@@ -10,7 +10,11 @@
 int input_open(const char *path);
 
 /* As read(2): bytes, or 0 at the end. -EAGAIN: nothing is there now (only with `wait` false);
- * -ECANCELED: a signal ended the job while nothing was there; other -errno: of reading. */
+ * -ECANCELED: the job was ended, by a signal or input_stop(), while nothing was there; other
+ * -errno: of reading. */
 ssize_t input_read(int fd, void *buffer, size_t bytes, bool wait);
+
+/* Ends the waiting for input, now and later. Any thread. */
+void input_stop(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/events.h"
+#include "cli/input.h"
 #include "cli/signals.h"
 #include "pipeline/arena.h"
 #include "pipeline/crash.h"
@@ -330,6 +331,12 @@ bool job_run(struct job *job,
     return !job->failed && !signals_caught();
 }
 
+void job_stop(struct job *job)
+{
+    graph_cancel(job->graph);
+    input_stop(); /* the walk may be waiting there for the next name */
+}
+
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file)
 {
     bool is_note = file->flags & FILE_NOT_FILE;
@@ -350,7 +357,7 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
                          lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
         if (job->options->fail_fast && !(file->flags & FILE_SKIPPED)) {
             job->failed |= job->fail_fast_is_fatal;
-            graph_cancel(job->graph);
+            job_stop(job);
         }
         return false;
     }

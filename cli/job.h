@@ -70,6 +70,9 @@ bool job_run(struct job *job,
  * whole and good. */
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file);
 
+/* For the sink: ends the job before all names have been dealt with (--fail-fast). */
+void job_stop(struct job *job);
+
 /* Makes the output appear, all of it; if that fails, says so. */
 void job_publish(struct job *job);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/events.h"
+#include "cli/input.h"
 #include "cli/job.h"
 #include "cli/listing.h"
 #include "cli/names.h"
@@ -95,7 +96,11 @@ static int take_batch(void *context, const struct item_view *view)
     }
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    return error ? error : flush_when_slow(verb);
+    if (!error)
+        error = flush_when_slow(verb);
+    if (error)
+        input_stop(); /* the walk need not wait for a next name */
+    return error;
 }
 
 /* Before and after. */

@@ -7,6 +7,7 @@
 
 #include "cli/events.h"
 #include "cli/extra.h"
+#include "cli/input.h"
 #include "cli/job.h"
 #include "cli/manifests.h"
 #include "cli/path_set.h"
@@ -80,7 +81,7 @@ static bool is_missing(struct tm_fault fault)
 static void stop_if_asked(struct job *job)
 {
     if (job->options->fail_fast)
-        graph_cancel(job->graph);
+        job_stop(job);
 }
 
 /* A directory, FIFO or device where a file should be: not what was listed. */
@@ -173,6 +174,8 @@ static int take_batch(void *context, const struct item_view *view)
         error = take_record(verb, view, &batch->file[i]);
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
+    if (error)
+        input_stop(); /* the walk need not wait for a next line */
     return error;
 }
 
