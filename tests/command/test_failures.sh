@@ -56,6 +56,26 @@ for model in "${models[@]}"; do
     check "-L names the dangling link $model" grep -q '^treemill: tree/dangling: stat: No such' err
 done
 
+# A directory below itself, as bind mounts make it. (It is gone with the mount's directory.)
+mkdir -p mounted/below/self
+echo a >mounted/below/file
+echo z >mounted/zz
+reference mounted >want-mounted
+if [ "$(id -u)" -eq 0 ] && mount --bind mounted mounted/below/self 2>err; then
+    for model in "${models[@]}"; do
+        for option in "" -x -L; do
+            # shellcheck disable=SC2086  # options are words
+            run "$TREEMILL" hash -q $option $model mounted
+            check "a loop of mounts $option $model" \
+                ends 3 'mounted/below/self: list: directory loop: it is its own ancestor'
+            assert_same want-mounted out "the others beside a loop of mounts $option $model"
+        done
+    done
+    umount mounted/below/self
+else
+    left_out "a loop of mounts (no right to mount)"
+fi
+
 # A device, the memory of a process: no regular files.
 run "$TREEMILL" hash /dev/zero
 summed_up
@@ -106,46 +126,107 @@ for round in 1 2 3 4 5 6; do
 done
 rm run && wait
 
-# A file that grows while it is read.
+# A file that grows while it is read. Where the writer gets no processor for a while, the file did
+# not change and is rightly hashed: then again.
+run_until_changed() { # COMMAND...
+    local tries
+    for tries in {1..200}; do
+        run "$@"
+        [ "$status" -eq 0 ] || return 0
+    done
+    echo "no change in $tries runs"
+}
 head -c 50000000 /dev/zero >grows
 touch run
 while [ -e run ]; do echo more >>grows; done &
 for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
-    run "$TREEMILL" hash -q $model --on-change=fail grows
+    run_until_changed "$TREEMILL" hash -q $model --on-change=fail grows
     check "--on-change=fail $model" ends 3 'grows: read: .*changed.*'
     check "no digest $model" [ ! -s out ]
     # shellcheck disable=SC2086  # options are words
-    run "$TREEMILL" hash -q $model --on-change=retry:2 grows
+    run_until_changed "$TREEMILL" hash -q $model --on-change=retry:2 grows
     check "--on-change=retry:2 $model" ends 3 'grows: read: .*changed.*'
     check "no digest after retries $model" [ ! -s out ]
     # shellcheck disable=SC2086  # options are words
-    run "$TREEMILL" hash $model --on-change=warn grows
+    run_until_changed "$TREEMILL" hash $model --on-change=warn grows
     summed_up
     check "--on-change=warn $model" ends 3 'grows: .*changed.*'
     check "a digest, with the warning $model" [ "$(wc -l <out)" -eq 1 ]
 done
 rm run && wait
-# Changes end after a while: a retry gets what is there then.
+# Changes pause: a retry gets what was there at some moment, never a mixture.
+was_there() { # the digest in out is that of grows with some of its last 20 lines missing
+    local lines bytes
+    bytes=$(stat -c %s grows)
+    for lines in {0..20}; do
+        [ "$(cut -c 1-64 out)" = "$(head -c $((bytes - 5 * lines)) grows | sha256sum | cut -c 1-64)" ] &&
+            return
+    done
+}
 for model in "${models[@]}"; do
     (for _ in {1..20}; do echo more >>grows && sleep 0.01; done) &
     # shellcheck disable=SC2086  # options are words
     run "$TREEMILL" hash -q $model --on-change=retry:100 grows
     wait
-    check "it settled $model" [ "$status $(cat out)" = "0 $(sha256sum grows)" ]
+    check "it settled $model" [ "$status" -eq 0 ]
+    check "a digest of one moment $model" was_there
 done
 
-# Few descriptors
-mkdir few
-for name in {1..300}; do echo "$name" >"few/$name"; done
-LC_ALL=C sha256sum few/* | LC_ALL=C sort -k 2 >want
+# A file that loses its end, and one that another takes the place of.
+head -c 50000000 /dev/zero >shrinks
+head -c 50000000 /dev/zero >replaced
+sha256sum replaced >want-replaced
+touch run
+while [ -e run ]; do truncate -s 40000000 shrinks && truncate -s 50000000 shrinks; done &
+while [ -e run ]; do cp replaced new && mv new replaced; done &
+for model in "${models[@]}"; do
+    # shellcheck disable=SC2086  # options are words
+    run_until_changed "$TREEMILL" hash -q $model --on-change=fail shrinks
+    check "a file that shrinks $model" ends 3 'shrinks: read: .*changed.*'
+    check "no digest of it $model" [ ! -s out ]
+    # It is read through a descriptor, so its bytes stay; that its last name went may be noticed.
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" hash -q $model --on-change=warn replaced
+    check "a file that is replaced $model" cmp -s want-replaced out
+    check "it may be said to have changed $model" \
+        [ -z "$(grep -v '^treemill: replaced: changed while being read$' err)" ]
+done
+rm run && wait
+rm -f shrinks replaced new
+
+# Few descriptors: 16 are enough. With fewer still a file may be refused, and no digest is wrong.
+mkdir -p room/few "room/few/deep$(printf '/%d' {1..60})"
+for name in {1..300}; do echo "$name" >"room/few/$name"; done
+for name in 1 1/2/3 "$(seq -s / 60)"; do echo "$name" >"room/few/deep/$name/file"; done
+head -c 3000000 /dev/urandom >room/few/large
+ln -s room/few few
+(cd room && reference few) >want
+with_descriptors() { # LIMIT ARGUMENT...
+    local limit=$1
+    shift
+    # None is inherited but the three.
+    run bash -c "cd room && exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- && ulimit -n $limit &&
+        exec \"\$TREEMILL\" \"\$@\"" bash "$@"
+}
 for model in "${models[@]}" "-T 4"; do
-    run bash -c "ulimit -n 16 && exec \"\$TREEMILL\" hash -q $model few"
-    if [ "$status" -eq 0 ]; then
-        check "16 descriptors $model" cmp -s want out
-    else
-        check "16 descriptors, said so $model" ends 2 '.*Too many open files.*'
-    fi
+    # shellcheck disable=SC2086  # options are words
+    with_descriptors 16 hash -q $model few
+    check "16 descriptors $model" [ "$status$(cat err)" = 0 ]
+    assert_same want out "hash with 16 descriptors $model"
+    # shellcheck disable=SC2086  # options are words
+    with_descriptors 16 verify -q --extra=fail $model ../want
+    check "verify with 16 descriptors $model" [ "$status$(cat out err)" = 0 ]
+    for limit in 4 5 6 8; do
+        # shellcheck disable=SC2086  # options are words
+        with_descriptors $limit hash -q $model few
+        check "$limit descriptors: only true digests $model" \
+            [ -z "$(LC_ALL=C comm -13 <(LC_ALL=C sort want) <(LC_ALL=C sort out))" ]
+        check "$limit descriptors: the status tells $model" \
+            grep -Eqx "$(wc -l <want) 0|[0-9]+ [23]" <(echo "$(wc -l <out) $status")
+        check "$limit descriptors: said so $model" \
+            [ -z "$(grep -v '^treemill: .*Too many open files$' err)" ]
+    done
 done
 
 # Memory: the minimum is named and is enough.

@@ -97,8 +97,7 @@ rm tree/$'c\r'
 run "$TREEMILL" verify -q --strict list
 check "hashdeep lines that end in CR" [ "$status$(cat out err)" = 0 ]
 printf '  %s  tree/a\n\t%s *tree/a\n' "$sha256" "$md5" >list
-theirs=0
-sha256sum -c list >want 2>/dev/null || theirs=$?
+sha256sum -c list >want 2>/dev/null
 run "$TREEMILL" verify -q --strict list
 check "blanks before a digest" [ "$status$(cat out err)" = 0 ]
 check "blanks before a digest, as sha256sum reads them" grep -qx 'tree/a: OK' want

@@ -147,7 +147,7 @@ for model in "${models[@]}"; do
 done
 
 # b3sum's lists: the format is read, and a digest that is not ours is never taken for a match.
-sed 's/^\\//' good | grep -v '\\' >b3-style
+sed 's/^[\]//' good | grep -v '[\]' >b3-style
 run "$TREEMILL" verify -q --strict b3-style
 check "b3sum-style lines" [ "$status" -eq 0 ]
 if has b3sum; then

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/digest.h"
+
 enum { WORDS_MAX = 16, ERROR_BYTES = 512 };
 
 /* What the tests put into the environment of the parser; getenv() of the program is not asked. */
@@ -334,6 +336,11 @@ START_TEST(gnu_forms)
     ck_assert_uint_eq(parsed.memory.bytes, 0);
     ck_assert(parsed.newer.is_date && parsed.newer.moment.tv_sec == 12);
     ck_assert_int_eq(parsed.on_change, CHANGE_FAIL);
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_AUTO);
+    PARSE("hash", "--engine=openssl", "x");
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_OPENSSL);
+    PARSE("verify", "--engine", "multibuffer", "m");
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_MULTIBUFFER);
     PARSE("hash", "--newer=stamp", "-Tauto", "x");
     ck_assert(!parsed.newer.is_date);
     ck_assert_str_eq(parsed.newer.text, "stamp");
