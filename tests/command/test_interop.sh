@@ -113,9 +113,17 @@ if has hashdeep; then
     rm easy/bytes* easy/back*
 fi
 if has b3sum; then
-    # BLAKE3 is not ours: such lists are understood, and refused for what they are.
-    xargs -0 b3sum --no-names <easy.names >/dev/null
-    xargs -0 sha256sum <easy.names >theirs # b3sum's format is this, with another digest
+    # BLAKE3 is not ours. Its lists are recognised by their name; without one, an untagged digest of
+    # that length is taken as SHA-256, which fails and says what was guessed.
+    xargs -0 b3sum <easy.names >theirs.b3
+    refuses "verify b3sum's, by name" "$TREEMILL" verify -q theirs.b3
+    cp err said
+    runs "... said" grep -q 'theirs.b3: verify: .*BLAKE3' said
+    cp theirs.b3 theirs
+    refuses "verify b3sum's" "$TREEMILL" verify -q theirs
+    cp err said
+    runs "... said" grep -q 'were taken as sha256' said
+    xargs -0 sha256sum <easy.names >theirs # the format is this, with another digest
     runs "verify b3sum-style" "$TREEMILL" verify -q --strict theirs
 fi
 if has bsdtar; then
