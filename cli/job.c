@@ -219,14 +219,10 @@ static void note_plan(struct job *job)
         const struct lane_setup *lane = &job->plan.graph.lane[l];
         for (unsigned s = 0; s < lane->stage_count; s++) {
             const struct stage_setup *stage = &lane->stage[s];
-            if (stage->model == MODEL_INLINE)
-                report_note(job->report, NULL, "%s: inline (%s)", stage->ops->name,
-                            job->plan.why[kinds[l][s]]);
-            else
-                report_note(job->report, NULL, "%s: %s:%u%s (%s)", stage->ops->name,
-                            model_name(stage->model), stage->workers,
-                            stage->fused ? " with the stage before" : "",
-                            job->plan.why[kinds[l][s]]);
+            char spec[PLAN_SPEC_BYTES];
+            report_note(job->report, NULL, "%s: %s%s (%s)", stage->ops->name,
+                        plan_spec(stage, spec), stage->fused ? " with the stage before" : "",
+                        job->plan.why[kinds[l][s]]);
         }
     }
     report_note(job->report, NULL, "memory: %.1f MB shared, %u batches of %zu bytes",
@@ -279,6 +275,7 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
         .selection = job->selection,
         .follow_links = job->options->dereference,
         .one_file_system = job->options->one_file_system,
+        .read_special = job->options->special == SPECIAL_READ,
         .totals = totals,
     };
 }
@@ -333,7 +330,7 @@ bool job_take_record(struct job *job, const struct item_view *view,
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
     if (!is_note && is_end)
         atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
-    if (file->flags & FILE_STANDARD_INPUT) /* its size was not known before */
+    if (file->flags & FILE_READ_ONCE) /* its size was not known before */
         atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
     if (!is_end)
         return false;
@@ -374,6 +371,9 @@ static unsigned collect_stats(struct job *job, struct stage_stats *stats)
                 .name = sample.name,
                 .model = model_name(sample.model),
                 .workers = sample.workers,
+                .depth = sample.depth,
+                .hits = sample.hits,
+                .misses = sample.misses,
                 .items = sample.items,
                 .bytes = sample.bytes,
                 .busy_ns = sample.busy_ns,

@@ -46,6 +46,7 @@ enum list_format {
     LIST_FORMAT_HASHDEEP,
     LIST_FORMAT_JSON
 };
+enum special_policy { SPECIAL_SKIP, SPECIAL_READ };
 enum extra_policy { EXTRA_REPORT, EXTRA_FAIL, EXTRA_IGNORE };
 enum change_policy { CHANGE_WARN, CHANGE_FAIL, CHANGE_RETRY };
 enum fsync_policy { FSYNC_NONE, FSYNC_FILE, FSYNC_END };
@@ -114,6 +115,7 @@ struct options {
     bool exclude_caches;
     struct option_list files_from;
     bool null_separated; /* names in files_from end with NUL */
+    int special; /* enum special_policy */
     bool one_file_system;
     bool dereference;
     uint64_t max_size_bytes; /* UINT64_MAX: no limit */

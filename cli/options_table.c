@@ -26,6 +26,7 @@ static const char *const verb_names[] = {VERB_LIST(VERB_NAME) NULL};
 static const char *const orders[] = {"path", "none", NULL};
 static const char *const formats[] = {"gnu", "bsd", "gnu0", "mtree", "hashdeep", "json", NULL};
 static const char *const extras[] = {"report", "fail", "ignore", NULL};
+static const char *const specials[] = {"skip", "read", NULL};
 static const char *const fsyncs[] = {"none", "file", "end", NULL};
 static const char *const changes[] = {"warn", "fail", "retry:", NULL};
 static const char *const engines[] = {"auto", "openssl", "multibuffer", NULL};
@@ -231,6 +232,12 @@ static const struct option_row option_table[] = {
      .help = "do not enter other file systems"},
     {.name = "dereference", .letter = 'L', .verbs = JOBS, .group = GROUP_SELECTION,
      .kind = OPTION_FLAG, .offset = FIELD(dereference), .help = "follow symbolic links"},
+    {.name = "special", .argument = "WHAT", .verbs = HASH, .group = GROUP_SELECTION,
+     .kind = OPTION_CHOICE, .offset = FIELD(special), .choices = specials,
+     .help = "FIFOs, sockets and devices that are named: skip, read",
+     .man = "With read, a FIFO, Unix stream socket or device named on the command line or by "
+            "--files-from is read to its end. With --hash=epoll or uring one loop reads hundreds "
+            "of them at once. Those found below a directory are skipped in any case."},
     {.name = "max-size", .argument = "SIZE", .verbs = HASH, .group = GROUP_SELECTION,
      .kind = OPTION_SIZE, .offset = FIELD(max_size_bytes), .maximum = UINT64_MAX,
      .help = "leave out files larger than SIZE"},

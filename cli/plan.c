@@ -316,6 +316,42 @@ static int choose_engine(const struct hash_job *hash, struct plan *plan, char *e
     return 0;
 }
 
+const char *plan_spec(const struct stage_setup *stage, char spec[static PLAN_SPEC_BYTES])
+{
+    const char *model = model_name(stage->model);
+    if (stage->model == MODEL_INLINE)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s", model);
+    else if (stage->io == IO_SYNC)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u", model, stage->workers);
+    else if (stage->model == MODEL_PROCESSES)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u,io=%s,depth=%u", model, stage->workers,
+                 io_kind_name(stage->io), stage->depth);
+    else if (stage->workers == 1)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u", model, stage->depth);
+    else
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u,loops=%u", model, stage->depth * stage->workers,
+                 stage->workers);
+    return spec;
+}
+
+/* What was asked for by name is not replaced in silence. */
+static int check_engines(const struct plan *plan, char *error, size_t capacity)
+{
+    char why[160];
+    for (unsigned l = 0; l < plan->graph.lane_count; l++) {
+        const struct lane_setup *lane = &plan->graph.lane[l];
+        for (unsigned s = 0; s < lane->stage_count; s++) {
+            const struct io_engine *engine = io_engine(lane->stage[s].io);
+            if (!engine || engine->probe(why, sizeof why) == 0)
+                continue;
+            snprintf(error, capacity, "--%s: %s is not available here: %s",
+                     lane->stage[s].ops->name, engine->name, why);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
@@ -343,6 +379,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;
     }
+    if (check_engines(plan, error, capacity))
+        return -EINVAL;
     raise_descriptor_limit();
     return choose_items(options, plan, error, capacity);
 }

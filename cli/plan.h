@@ -36,7 +36,11 @@ struct plan_request {
     const char *first_path; /* tells what device is read; may be NULL */
 };
 
-/* 0; -EINVAL with one line in error when the options ask for what cannot be. */
+/* 0; -EINVAL with one line in error when the options ask for what cannot be, or not here. */
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity);
+
+/* How a stage runs, as its flag would say it: "uring:64", "processes:2,io=epoll,depth=8". */
+#define PLAN_SPEC_BYTES 64
+const char *plan_spec(const struct stage_setup *stage, char spec[static PLAN_SPEC_BYTES]);
 
 #endif

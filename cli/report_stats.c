@@ -60,11 +60,11 @@ size_t report_summary_text(const struct report_summary *summary, bool color, cha
     return text.length;
 }
 
-#define COLUMNS 11
+#define COLUMNS 13
 
-static const char *const titles[COLUMNS] = {"stage",      "model",      "workers",    "items",
-                                            "bytes",      "busy",       "wait input", "wait output",
-                                            "queue mean", "queue peak", "restarts"};
+static const char *const titles[COLUMNS] = {
+    "stage",       "model",      "workers",    "items",    "bytes", "busy",  "wait input",
+    "wait output", "queue mean", "queue peak", "restarts", "hits",  "misses"};
 
 struct row {
     char cell[COLUMNS][64];
@@ -75,7 +75,10 @@ static void fill_row(struct row *row, const struct stage_stats *stage)
     char number[UNITS_CAPACITY];
     size_t width = sizeof row->cell[0];
     snprintf(row->cell[0], width, "%s", stage->name);
-    snprintf(row->cell[1], width, "%s", stage->model);
+    if (stage->depth)
+        snprintf(row->cell[1], width, "%s:%u", stage->model, stage->depth);
+    else
+        snprintf(row->cell[1], width, "%s", stage->model);
     snprintf(row->cell[2], width, "%u", stage->workers);
     snprintf(row->cell[3], width, "%s", units_count(stage->items, number));
     snprintf(row->cell[4], width, "%s", units_bytes(stage->bytes, number));
@@ -90,6 +93,8 @@ static void fill_row(struct row *row, const struct stage_stats *stage)
         snprintf(row->cell[9], width, "-");
     }
     snprintf(row->cell[10], width, "%s", units_count(stage->restarts, number));
+    snprintf(row->cell[11], width, "%s", stage->depth ? units_count(stage->hits, number) : "-");
+    snprintf(row->cell[12], width, "%s", stage->depth ? units_count(stage->misses, number) : "-");
 }
 
 static void print_row(FILE *file, const struct row *row, const size_t widths[static COLUMNS],
@@ -138,6 +143,9 @@ void report_stats_json(struct json_writer *json, const char *key, const struct s
         json_string(json, "name", stage->name);
         json_string(json, "model", stage->model);
         json_uint(json, "workers", stage->workers);
+        json_uint(json, "depth", stage->depth);
+        json_uint(json, "hits", stage->hits);
+        json_uint(json, "misses", stage->misses);
         json_uint(json, "items", stage->items);
         json_uint(json, "bytes", stage->bytes);
         json_decimal(json, "busy_seconds", (double)stage->busy_ns / 1e9, 6);

@@ -12,6 +12,7 @@
 #include "cli/json.h"
 #include "cli/verbs.h"
 #include "pipeline/arena.h"
+#include "pipeline/io_loop.h"
 #include "stages/digest.h"
 #include "stages/manifest.h"
 
@@ -82,16 +83,14 @@ static void add_models(struct info *info)
         add(info, "models", "processes", false, "no shared memory: %s", strerror(-error));
     else
         add(info, "models", "processes", true, "forked workers on shared memory");
-    const char *const *models = stage_model_names();
-    bool accepted[2] = {false, false};
-    for (; *models; models++) {
-        accepted[0] |= strcmp(*models, "uring") == 0;
-        accepted[1] |= strcmp(*models, "epoll") == 0;
+    static const char *const says[IO_KIND_COUNT] = {
+        [IO_URING] = "event loops that submit operations to rings",
+        [IO_EPOLL] = "event loops that do what needs no waiting, and helper threads"};
+    for (enum io_kind kind = IO_URING; kind < IO_KIND_COUNT; kind++) {
+        char why[120];
+        bool available = io_engine(kind)->probe(why, sizeof why) == 0;
+        add(info, "models", io_kind_name(kind), available, "%s", available ? says[kind] : why);
     }
-    if (!accepted[0])
-        add(info, "models", "uring", false, "not in this version");
-    if (!accepted[1])
-        add(info, "models", "epoll", false, "not in this version");
 }
 
 static void add_algorithms(struct info *info)

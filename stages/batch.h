@@ -62,8 +62,13 @@ enum file_flags {
     FILE_CHANGED = 8,  /* changed while it was read; the digest is of some mixture */
     FILE_SKIPPED = 16, /* not a failure: a kind of file that is not read */
     FILE_MATCHES = 32, /* verify: all expected digests were found */
-    FILE_NOT_FILE = 64 /* a note about a path: nothing to read or hash, only its fault to report */
+    FILE_NOT_FILE = 64, /* a note about a path: nothing to read or hash, only its fault to report */
+    FILE_SPECIAL = 128, /* FIFO, socket or device, to be read to its end all the same */
+    FILE_CONSUMED = 256 /* bytes have been read that cannot be read again */
 };
+
+/* What can be read only once, and has no length that is known beforehand. */
+#define FILE_READ_ONCE (FILE_STANDARD_INPUT | FILE_SPECIAL)
 
 struct file_record {
     struct file_stat stat;
@@ -78,7 +83,7 @@ struct file_record {
     uint32_t data;       /* offset in the slab */
     uint32_t data_bytes; /* room for the file or chunk; once read, the bytes there */
     uint8_t state;       /* enum file_state */
-    uint8_t flags;       /* enum file_flags */
+    uint16_t flags;      /* enum file_flags */
     struct tm_fault fault;
 };
 

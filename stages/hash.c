@@ -15,6 +15,7 @@ enum hasher_phase {
     HASHER_NEXT,   /* look at the next file of the batch */
     HASHER_WALK,   /* re-reading: going down to the file */
     HASHER_OPENED, /* the file's open and first status */
+    HASHER_PAUSE,  /* out of descriptors: others will close theirs */
     HASHER_READ,   /* a piece of it */
     HASHER_CLOSED  /* its last status and close */
 };
@@ -26,9 +27,14 @@ _Static_assert(BATCH_FILES_MAX <= UINT8_MAX + 1, "member[] holds numbers of file
 /* As the kernel's readahead likes it, and small enough for the second-level cache. */
 #define STREAM_BUFFER_BYTES (256 * 1024)
 
+/* How often to wait a millisecond for a file that cannot be opened at the moment. */
+#define PAUSES_MAX 2000
+#define PAUSE_NS   1000000
+
 struct hasher {
     const struct hash_job *job;
-    struct digest_hasher *digests;
+    struct digest_hasher *digests;        /* of files that are hashed by themselves */
+    struct digest_hasher *stream_digests; /* of the stream, between its chunks */
     /* Small files that are hashed together, and which of the batch they are. */
     struct digest_message message[BATCH_FILES_MAX];
     uint8_t member[BATCH_FILES_MAX];
@@ -37,11 +43,11 @@ struct hasher {
     /* The stream in hand. */
     uint64_t serial;
     uint32_t next_chunk;
-    bool stream_is_whole; /* every chunk before next_chunk went through `digests`, unchanged */
+    bool stream_is_whole; /* all chunks before next_chunk went through stream_digests, unchanged */
     /* Re-reading. */
     struct opener opener;
     int fd;
-    unsigned attempts;
+    unsigned attempts, pauses;
     uint64_t bytes;
     struct statx before, after;
     uint8_t *buffer;
@@ -61,6 +67,7 @@ static void hasher_close(void *state)
 {
     struct hasher *hasher = state;
     digest_hasher_destroy(hasher->digests);
+    digest_hasher_destroy(hasher->stream_digests);
     free(hasher->buffer);
     free(hasher);
 }
@@ -73,6 +80,8 @@ static int hasher_open(void *job, void **state)
     hasher->job = job;
     hasher->fd = -1;
     int error = digest_hasher_create(hasher->job->algorithms, &hasher->digests);
+    if (!error)
+        error = digest_hasher_create(hasher->job->algorithms, &hasher->stream_digests);
     if (error < 0) {
         hasher_close(hasher);
         return error;
@@ -109,15 +118,18 @@ static void fail(struct hasher *hasher, struct file_record *file, struct tm_faul
 static void begin_reread(struct hasher *hasher, const struct file_record *file)
 {
     opener_begin(&hasher->opener, AT_FDCWD);
-    hasher->serial = 0; /* `digests` is no stream's any more */
     hasher->bytes = 0;
     hasher->fd = file->flags & FILE_STANDARD_INPUT ? 0 : -1;
     hasher->phase = HASHER_WALK;
 }
 
-static void add_read(struct hasher *hasher, struct io_chain *chain)
+static void add_read(struct hasher *hasher, struct file_record *file, struct io_chain *chain)
 {
     chain->count = 0;
+    if (file->flags & FILE_READ_ONCE) {
+        file->flags |= FILE_CONSUMED; /* beforehand: this worker may be killed after the read */
+        io_add(chain, (struct io_op){.code = IO_POLL, .fd = hasher->fd});
+    }
     io_add(chain, (struct io_op){.code = IO_READ_NEXT,
                                  .fd = hasher->fd,
                                  .data = hasher->buffer,
@@ -133,7 +145,7 @@ static void begin_stream(struct hasher *hasher, struct file_record *file, struct
     if (!error && !hasher->buffer)
         error = -ENOMEM;
     if (!error) {
-        add_read(hasher, chain);
+        add_read(hasher, file, chain);
         return;
     }
     file->fault = fault_system(TM_OP_HASH, error);
@@ -143,25 +155,48 @@ static void begin_stream(struct hasher *hasher, struct file_record *file, struct
     next(hasher);
 }
 
+/* Other workers close descriptors, and whoever listens to a socket takes connections. */
+static bool will_pass(int error)
+{
+    return opener_is_descriptor_shortage(error) || error == -EAGAIN;
+}
+
+static void fail_open(struct hasher *hasher, struct file_record *file, int error,
+                      struct io_chain *chain)
+{
+    if (!will_pass(error) || hasher->pauses++ >= PAUSES_MAX) {
+        fail(hasher, file, fault_system(TM_OP_OPEN, error));
+        return;
+    }
+    io_add(chain, (struct io_op){.code = IO_PAUSE, .size = PAUSE_NS});
+    hasher->phase = HASHER_PAUSE;
+}
+
 static void walk(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
 {
     struct file_record *file = current(hasher, view);
+    int error = 0;
+    if (file->flags & FILE_CONSUMED) { /* by a worker that has died */
+        struct tm_fault fault = fault_of(TM_FAULT_CONSUMED);
+        fault.stage = atomic_load_explicit(&view->item->stage, memory_order_relaxed);
+        fail(hasher, file, fault);
+        return;
+    }
     if (file->flags & FILE_STANDARD_INPUT) {
         begin_stream(hasher, file, chain);
         return;
     }
-    int error = 0;
     const char *path = batch_path(view, file);
     switch (opener_step(&hasher->opener, path, file->path_bytes, chain, &error)) {
     case OPENER_PENDING:
         return;
     case OPENER_FAILED:
-        fail(hasher, file, fault_system(TM_OP_OPEN, error));
+        fail_open(hasher, file, error, chain);
         return;
     case OPENER_REACHED:
         break;
     }
-    io_add(chain, (struct io_op){.code = IO_OPEN,
+    io_add(chain, (struct io_op){.code = S_ISSOCK(file->stat.mode) ? IO_CONNECT : IO_OPEN,
                                  .dir = hasher->opener.base,
                                  .path = path + hasher->opener.offset,
                                  .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
@@ -181,11 +216,12 @@ static void opened(struct hasher *hasher, const struct item_view *view, struct i
     int64_t status = chain->op[1].result;
     chain->count = 0;
     if (fd < 0) {
-        fail(hasher, file, fault_system(TM_OP_OPEN, (int)fd));
+        fail_open(hasher, file, (int)fd, chain);
         return;
     }
     hasher->fd = (int)fd;
-    if (status < 0 || !S_ISREG(hasher->before.stx_mode)) {
+    hasher->pauses = 0;
+    if (status < 0 || (!S_ISREG(hasher->before.stx_mode) && !(file->flags & FILE_SPECIAL))) {
         io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
         fail(hasher, file,
              status < 0 ? fault_system(TM_OP_STAT, (int)status) : fault_of(TM_FAULT_SPECIAL));
@@ -209,12 +245,17 @@ static void add_end(struct hasher *hasher, const struct file_record *file, struc
 static void piece_read(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
 {
     struct file_record *file = current(hasher, view);
-    int64_t got = chain->op[0].result;
+    int64_t ready = chain->op[0].result; /* of the IO_POLL, or the read itself */
+    int64_t got = ready < 0 ? ready : chain->op[chain->count - 1].result;
+    if (got == -EAGAIN) { /* somebody else was faster */
+        add_read(hasher, file, chain);
+        return;
+    }
     if (got > 0) {
         int error = digest_update(hasher->digests, hasher->buffer, (size_t)got);
         hasher->bytes += (uint64_t)got;
         if (!error) {
-            add_read(hasher, chain);
+            add_read(hasher, file, chain);
             return;
         }
         file->fault = fault_system(TM_OP_HASH, error);
@@ -247,7 +288,7 @@ static void reread_done(struct hasher *hasher, const struct item_view *view,
         next(hasher);
         return;
     }
-    if (!(file->flags & FILE_STANDARD_INPUT)) {
+    if (!(file->flags & FILE_READ_ONCE)) {
         if (status < 0) {
             fail(hasher, file, fault_system(TM_OP_STAT, (int)status));
             return;
@@ -280,7 +321,6 @@ static void reread_done(struct hasher *hasher, const struct item_view *view,
 static void hash_small(struct hasher *hasher, const struct item_view *view,
                        struct file_record *file)
 {
-    hasher->serial = 0;
     int error = digest_once(hasher->digests, file->algorithms, view->input + file->data,
                             file->data_bytes, output_of(hasher, view));
     if (error)
@@ -328,7 +368,6 @@ static void hash_together(struct hasher *hasher, const struct item_view *view)
 {
     const struct batch *batch = batch_of(view);
     atomic_store_explicit(&view->item->cursor, CURSOR_NO_FILE, memory_order_relaxed);
-    hasher->serial = 0;
     for (unsigned i = 0; i < batch->file_count; i++)
         if (is_small_and_ready(&batch->file[i]))
             hash_alike(hasher, view, i);
@@ -349,7 +388,7 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
     if (item->chunk == 0) {
         hasher->serial = file->serial;
         hasher->next_chunk = 0;
-        error = digest_begin(hasher->digests, file->algorithms);
+        error = digest_begin(hasher->stream_digests, file->algorithms);
         hasher->stream_is_whole = true;
     }
     /* Another worker had the chunks before this one, and died. */
@@ -361,7 +400,7 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
     if (!usable)
         hasher->stream_is_whole = false;
     if (hasher->stream_is_whole && !error)
-        error = digest_update(hasher->digests, view->input + file->data, file->data_bytes);
+        error = digest_update(hasher->stream_digests, view->input + file->data, file->data_bytes);
     if (!item->last) {
         if (error)
             hasher->stream_is_whole = false;
@@ -371,7 +410,7 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
         return !killed_its_worker(file);
     hasher->serial = 0;
     if (!error)
-        error = digest_finish(hasher->digests, output_of(hasher, view));
+        error = digest_finish(hasher->stream_digests, output_of(hasher, view));
     if (error)
         file->fault = fault_system(TM_OP_HASH, error);
     else
@@ -399,7 +438,7 @@ static bool next_file(struct hasher *hasher, const struct item_view *view)
             reread = true;
         if (reread) {
             file->fault = TM_NO_FAULT; /* if it is still wrong, reading it again will tell */
-            hasher->attempts = 0;
+            hasher->attempts = hasher->pauses = 0;
             begin_reread(hasher, file);
             return true;
         }
@@ -428,6 +467,10 @@ static bool hasher_step(void *state, const struct item_view *view, struct io_cha
             break;
         case HASHER_OPENED:
             opened(hasher, view, chain);
+            break;
+        case HASHER_PAUSE:
+            chain->count = 0;
+            begin_reread(hasher, current(hasher, view));
             break;
         case HASHER_READ:
             piece_read(hasher, view, chain);

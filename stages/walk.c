@@ -131,7 +131,7 @@ static int handle_entry(struct walk *walk)
     const struct scan_entry *entry = frame->entry;
     const char *name = scan_entry_name(entry);
     if (frame->name && frame->name->flags & FILE_STANDARD_INPUT)
-        return emit_file(walk, frame->path_bytes, entry, frame->name);
+        return emit_read_once(walk, frame->path_bytes, entry, frame->name, FILE_STANDARD_INPUT);
     if (S_ISDIR(entry->stat.mode) && !fault_is_set(entry->fault)) {
         if (walk->setup->directories_fail)
             return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
@@ -143,6 +143,8 @@ static int handle_entry(struct walk *walk)
     if (fault_is_set(entry->fault))
         return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
                          entry->fault, 0);
+    if (!S_ISREG(entry->stat.mode) && walk->setup->read_special && frame->is_operands)
+        return emit_read_once(walk, frame->path_bytes, entry, frame->name, FILE_SPECIAL);
     if (!S_ISREG(entry->stat.mode))
         return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
                          fault_of(TM_FAULT_SPECIAL), FILE_SKIPPED);

@@ -159,7 +159,7 @@ static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *
 }
 
 int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_t name_bytes,
-              const struct scan_name *requested, struct tm_fault fault, uint8_t flags)
+              const struct scan_name *requested, struct tm_fault fault, uint16_t flags)
 {
     struct file_record *record;
     if (directory_bytes + name_bytes > BATCH_PATH_MAX) {
@@ -173,13 +173,13 @@ int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_
     if (error)
         return error;
     record->fault = fault;
-    record->flags |= (uint8_t)(FILE_NOT_FILE | flags);
+    record->flags |= (uint16_t)(FILE_NOT_FILE | flags);
     return 0;
 }
 
 /* Files. */
 
-static uint8_t flags_for(const struct walk *walk)
+static uint16_t flags_for(const struct walk *walk)
 {
     bool follow = walk->frames[walk->depth - 1].is_operands || walk->setup->follow_links;
     return follow ? 0 : FILE_NO_FOLLOW;
@@ -217,6 +217,25 @@ static int begin_stream(struct walk *walk, size_t directory_bytes,
     return emit_pump(walk);
 }
 
+/* In an item of its own: others need not wait for whoever writes to it. */
+int emit_read_once(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                   const struct scan_name *requested, uint16_t flag)
+{
+    struct file_record *record;
+    int error = emit_flush(walk);
+    if (!error)
+        error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
+                              requested, 0, &record);
+    if (error)
+        return error;
+    count(&walk->setup->totals->files, 1);
+    record->stat = entry->stat;
+    record->stat.size_bytes = 0;
+    record->flags |= flag;
+    record->state = FILE_STREAM;
+    return emit_flush(walk);
+}
+
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
               const struct scan_name *requested)
 {
@@ -234,9 +253,5 @@ int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry
         return error;
     record->stat = entry->stat;
     record->flags |= flags_for(walk);
-    if (requested && requested->flags & FILE_STANDARD_INPUT) {
-        record->flags |= FILE_STANDARD_INPUT;
-        record->state = FILE_STREAM;
-    }
     return 0;
 }

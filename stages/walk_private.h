@@ -88,7 +88,7 @@ struct open_stream {
     uint64_t offset; /* of the next chunk */
     uint32_t chunk;  /* number of the next chunk */
     uint32_t algorithms;
-    uint8_t flags;
+    uint16_t flags;
     char *path; /* owned; the attachment follows the path's NUL */
     size_t directory_bytes, name_bytes, attachment_bytes;
 };
@@ -132,9 +132,12 @@ size_t walk_path_append(struct walk *walk, size_t base_bytes, const char *name, 
 /* walk_emit.c */
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
               const struct scan_name *name);
+/* Standard input, a FIFO, ...; `flag` says which (enum file_flags). */
+int emit_read_once(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                   const struct scan_name *requested, uint16_t flag);
 /* A fault of a path that is not read. */
 int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_t name_bytes,
-              const struct scan_name *requested, struct tm_fault fault, uint8_t flags);
+              const struct scan_name *requested, struct tm_fault fault, uint16_t flags);
 /* Sends the bundle that is being filled. */
 int emit_flush(struct walk *walk);
 /* Sends chunks of the open streams as far as credits are free; costs nothing if none is open. */

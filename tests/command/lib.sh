@@ -53,7 +53,12 @@ list_models() {
     else
         model_processes=$model_threads
     fi
-    # Models that not every kernel has: a line each, as `add_model uring uring:16`.
+    add_model uring uring:1 uring:16 uring:64,loops=7
+    add_model epoll epoll:1 epoll:16 epoll:64,loops=7
+    if with_processes; then
+        add_model uring processes:2,io=uring
+        add_model epoll processes:2,io=epoll
+    fi
 }
 
 # ThreadSanitizer cannot see what is put in order by another process.

@@ -19,6 +19,8 @@ static const struct shape {
     enum model model[3];
     unsigned workers[3];
     bool fused;
+    enum io_kind io[3];
+    unsigned depth[3];
 } shapes[] = {
     {{MODEL_INLINE, MODEL_INLINE, MODEL_INLINE}, {0, 0, 0}, false},
     {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {1, 1, 1}, false},
@@ -30,15 +32,31 @@ static const struct shape {
     {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {7, 7, 0}, true},
     {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 1, 0}, false},
     {{MODEL_PROCESSES, MODEL_THREADS, MODEL_PROCESSES}, {1, 7, 1}, false},
+    {{MODEL_URING, MODEL_URING, MODEL_URING}, {1, 1, 1}, false, {IO_URING, IO_URING, IO_URING},
+     {1, 1, 1}},
+    {{MODEL_EPOLL, MODEL_EPOLL, MODEL_EPOLL}, {2, 2, 2}, false, {IO_EPOLL, IO_EPOLL, IO_EPOLL},
+     {3, 4, 5}},
+    {{MODEL_URING, MODEL_URING, MODEL_INLINE}, {3, 3, 0}, true, {IO_URING, IO_URING}, {4, 4}},
+    {{MODEL_EPOLL, MODEL_INLINE, MODEL_THREADS}, {1, 0, 2}, false, {IO_EPOLL}, {16}},
+    {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_URING}, {2, 2, 1}, false,
+     {IO_URING, IO_EPOLL, IO_URING}, {4, 4, 4}},
+    {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 3, 0}, false, {IO_SYNC, IO_URING},
+     {0, 2}},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
-static bool has_processes(const struct shape *shape)
+/* Whether it can be had here. */
+static bool is_available(const struct shape *shape)
 {
-    for (int s = 0; s < 3; s++)
-        if (shape->model[s] == MODEL_PROCESSES)
-            return true;
-    return false;
+    char why[128];
+    for (int s = 0; s < 3; s++) {
+        const struct io_engine *engine = io_engine(shape->io[s]);
+        if (shape->model[s] == MODEL_PROCESSES && !WITH_PROCESSES)
+            return false;
+        if (engine && engine->probe(why, sizeof why) < 0)
+            return false;
+    }
+    return true;
 }
 
 struct content {
@@ -168,6 +186,8 @@ static void make(struct job *job, const struct shape *shape)
                                                       .job = &job->behaviour,
                                                       .model = shape->model[s],
                                                       .workers = shape->workers[s],
+                                                      .io = shape->io[s],
+                                                      .depth = shape->depth[s],
                                                       .fused = s == 1 && shape->fused};
     ck_assert_int_eq(graph_create(&setup, &job->graph), 0);
 }
@@ -204,7 +224,7 @@ START_TEST(every_item_once_and_in_order)
 {
     const struct shape *shape = &shapes[_i];
     struct job job = {0};
-    if (has_processes(shape) && !WITH_PROCESSES)
+    if (!is_available(shape))
         return;
     make(&job, shape);
     ck_assert_int_eq(graph_start(job.graph), 0);
@@ -235,7 +255,7 @@ static void expect_failure(struct job *job, int error)
 START_TEST(a_stage_fails_the_job)
 {
     struct job job = {.behaviour.fail_at = 77};
-    if (has_processes(&shapes[_i]) && !WITH_PROCESSES)
+    if (!is_available(&shapes[_i]))
         return;
     make(&job, &shapes[_i]);
     ck_assert_int_eq(graph_start(job.graph), 0);
@@ -249,7 +269,7 @@ END_TEST
 START_TEST(the_sink_fails_the_job)
 {
     struct job job = {.fail_sink_at = 50};
-    if (has_processes(&shapes[_i]) && !WITH_PROCESSES)
+    if (!is_available(&shapes[_i]))
         return;
     make(&job, &shapes[_i]);
     ck_assert_int_eq(graph_start(job.graph), 0);
@@ -263,7 +283,7 @@ END_TEST
 START_TEST(a_worker_that_cannot_open_fails_the_job)
 {
     struct job job = {.behaviour.refuse_open = true};
-    if (has_processes(&shapes[_i]) && !WITH_PROCESSES)
+    if (!is_available(&shapes[_i]))
         return;
     make(&job, &shapes[_i]);
     if (graph_start(job.graph) == 0) {
@@ -277,7 +297,7 @@ END_TEST
 START_TEST(cancelling_ends_it)
 {
     struct job job = {0};
-    if (has_processes(&shapes[_i]) && !WITH_PROCESSES)
+    if (!is_available(&shapes[_i]))
         return;
     make(&job, &shapes[_i]);
     ck_assert_int_eq(graph_start(job.graph), 0);
@@ -294,9 +314,12 @@ START_TEST(an_item_that_kills_its_workers_fails_alone)
     static const struct shape processes[] = {
         {{MODEL_PROCESSES, MODEL_THREADS, MODEL_INLINE}, {2, 2, 0}, false},
         {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {1, 1, 0}, true},
+        {{MODEL_PROCESSES, MODEL_THREADS, MODEL_INLINE}, {2, 2, 0}, false, {IO_URING}, {8}},
+        {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {1, 1, 0}, true, {IO_EPOLL, IO_EPOLL},
+         {4, 4}},
     };
     struct job job = {.behaviour.kill_at = 21};
-    if (!WITH_PROCESSES)
+    if (!WITH_PROCESSES || !is_available(&processes[_i]))
         return;
     make(&job, &processes[_i]);
     ck_assert_int_eq(graph_start(job.graph), 0);
@@ -407,7 +430,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sink_fails_the_job, 0, SHAPES);
     tcase_add_loop_test(tests, a_worker_that_cannot_open_fails_the_job, 0, SHAPES);
     tcase_add_loop_test(tests, cancelling_ends_it, 0, SHAPES);
-    tcase_add_loop_test(tests, an_item_that_kills_its_workers_fails_alone, 0, 2);
+    tcase_add_loop_test(tests, an_item_that_kills_its_workers_fails_alone, 0, 4);
     tcase_add_test(tests, without_its_nursery_a_job_fails);
     tcase_add_loop_test(tests, items_are_waited_for_one_by_one, 0, 3);
     tcase_add_test(tests, wrong_setups_are_refused);

@@ -259,9 +259,11 @@ START_TEST(summary_line)
 END_TEST
 
 static const struct stage_stats stages[] = {
-    {"scan", "threads", 1, 78579, 0, 120000000, 0, 590000000, 0, 0, 0, 0, NULL},
-    {"hash", "processes", 12, 1234567, 1320000000, UINT64_C(61000000000), 20000000, 0, 12.34, 64,
-     64, 3, "2 CPUs \"usable\""},
+    {.name = "scan", .model = "uring", .workers = 1, .depth = 16, .hits = 1234, .misses = 5,
+     .items = 78579, .busy_ns = 120000000, .wait_output_ns = 590000000},
+    {.name = "hash", .model = "processes", .workers = 12, .items = 1234567, .bytes = 1320000000,
+     .busy_ns = UINT64_C(61000000000), .wait_input_ns = 20000000, .queue_mean = 12.34,
+     .queue_peak = 64, .queue_capacity = 64, .restarts = 3, .why = "2 CPUs \"usable\""},
 };
 
 START_TEST(stats_table)
@@ -274,11 +276,11 @@ START_TEST(stats_table)
     ck_assert_str_eq(
         text,
         "stage  model      workers      items    bytes    busy  wait input  wait output  queue mean"
-        "  queue peak  restarts  chosen because\n"
-        "scan   threads          1     78,579      0 B  0.12 s      0.00 s       0.59 s           -"
-        "           -         0\n"
+        "  queue peak  restarts   hits  misses  chosen because\n"
+        "scan   uring:16         1     78,579      0 B  0.12 s      0.00 s       0.59 s           -"
+        "           -         0  1,234       5\n"
         "hash   processes       12  1,234,567  1.32 GB    1:01      0.02 s       0.00 s        12.3"
-        "       64/64         3  2 CPUs \"usable\"\n");
+        "       64/64         3      -       -  2 CPUs \"usable\"\n");
     free(text);
 
     struct json_writer json = {0};
