@@ -67,7 +67,7 @@ START_TEST(no_memory_for_a_path)
     ck_assert_int_eq(manifests_next(manifests, true, &name), WALK_END);
     ck_assert_int_eq(manifests_error(manifests), -ENOMEM);
     ck_assert_int_eq(manifests_next(manifests, true, &name), WALK_END);
-    ck_assert(!manifests_conclude(manifests).have_ended);
+    ck_assert(!manifests_have_ended(manifests));
 
     manifests_close(manifests);
     report_destroy(report);
