@@ -158,9 +158,12 @@ int frame_push_operands(struct walk *walk)
 /* The names from `resume` on, or all. */
 static int list_names(struct walk *walk, struct frame *frame)
 {
+    struct name_range range = {.after = frame->resume,
+                               .after_bytes = frame->resume_bytes,
+                               .after_is_directory = frame->resume_is_directory,
+                               .memory_bytes = walk->memory_bytes / 2};
     int error = name_list_read(&frame->names, walk->path, frame->path_bytes,
-                               walk->setup->follow_links, frame->resume, frame->resume_bytes,
-                               frame->resume_is_directory, walk->memory_bytes / 2);
+                               walk->setup->follow_links, &range);
     if (error)
         return error;
     frame->has_names = true;

@@ -12,12 +12,6 @@
 
 #include "stages/opener.h"
 
-struct bound {
-    const char *text;
-    size_t bytes;
-    bool is_directory;
-};
-
 static int open_directory(const char *path, size_t path_bytes)
 {
     struct opener opener;
@@ -96,15 +90,25 @@ static int reserve(struct name_list *list, size_t name_bytes)
     return 0;
 }
 
-static int add(struct name_list *list, const char *name, bool is_directory,
-               const struct bound *after, struct bound *before, size_t memory_bytes)
+/* Below the largest name of the lower half, which is what matters from its keeping on. It lies in
+ * the list's text, which moves when it grows: so it is known by its offset. */
+static bool is_below_upper(const struct name_list *list, const struct name_range *range,
+                           const char *name, size_t bytes, bool is_directory)
+{
+    const struct listed *upper = &range->upper;
+    return !range->has_upper ||
+           scan_name_compare(name, bytes, is_directory, list->text + upper->offset, upper->bytes,
+                             upper->is_directory) < 0;
+}
+
+int name_list_add(struct name_list *list, struct name_range *range, const char *name,
+                  bool is_directory)
 {
     size_t bytes = strlen(name);
-    if (after->text && scan_name_compare(name, bytes, is_directory, after->text, after->bytes,
-                                         after->is_directory) <= 0)
+    if (range->after && scan_name_compare(name, bytes, is_directory, range->after,
+                                          range->after_bytes, range->after_is_directory) <= 0)
         return 0;
-    if (before->text && scan_name_compare(name, bytes, is_directory, before->text, before->bytes,
-                                          before->is_directory) >= 0)
+    if (!is_below_upper(list, range, name, bytes, is_directory))
         return 0;
     int error = reserve(list, bytes);
     if (error)
@@ -113,18 +117,32 @@ static int add(struct name_list *list, const char *name, bool is_directory,
         (struct listed){(uint32_t)list->text_bytes, (uint32_t)bytes, is_directory};
     memcpy(list->text + list->text_bytes, name, bytes + 1);
     list->text_bytes += bytes + 1;
-    if (list->text_bytes + list->count * sizeof *list->names < memory_bytes || list->count < 2)
+    if (list->text_bytes + list->count * sizeof *list->names < range->memory_bytes ||
+        list->count < 2)
         return 0;
-    /* From now on, only names below the largest one kept are of interest. */
     error = keep_lower_half(list);
-    const struct listed *last = &list->names[list->count - 1];
-    *before = (struct bound){list->text + last->offset, last->bytes, last->is_directory};
-    return error;
+    if (error)
+        return error;
+    range->has_upper = true;
+    range->upper = list->names[list->count - 1];
+    return 0;
+}
+
+/* Whether an entry counts as a directory; false in *wanted: not listed at all. */
+static bool look_at(int fd, const struct dirent *found, bool follow, bool *wanted)
+{
+    struct stat status;
+    const char *name = found->d_name;
+    bool is_dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    *wanted = !is_dots && (follow || found->d_type != DT_LNK);
+    if (*wanted && (found->d_type == DT_UNKNOWN || found->d_type == DT_LNK) &&
+        fstatat(fd, name, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISDIR(status.st_mode);
+    return found->d_type == DT_DIR;
 }
 
 int name_list_read(struct name_list *list, const char *path, size_t path_bytes, bool follow,
-                   const char *after, size_t after_bytes, bool after_is_directory,
-                   size_t memory_bytes)
+                   struct name_range *range)
 {
     *list = (struct name_list){0};
     int fd = open_directory(path, path_bytes);
@@ -136,21 +154,14 @@ int name_list_read(struct name_list *list, const char *path, size_t path_bytes, 
         close(fd);
         return error;
     }
-    struct bound lower = {after, after_bytes, after_is_directory};
-    struct bound upper = {0};
     int error = 0;
     struct dirent *found;
     errno = 0;
     while (!error && (found = readdir(directory))) {
-        bool is_directory = found->d_type == DT_DIR;
-        struct stat status;
-        if ((found->d_type == DT_UNKNOWN || (found->d_type == DT_LNK && follow)) &&
-            fstatat(fd, found->d_name, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0)
-            is_directory = S_ISDIR(status.st_mode);
-        bool is_dots = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
-        if (!is_dots && (follow || found->d_type != DT_LNK))
-            error = add(list, found->d_name, is_directory, &lower, &upper,
-                        memory_bytes);
+        bool wanted;
+        bool is_directory = look_at(fd, found, follow, &wanted);
+        if (wanted)
+            error = name_list_add(list, range, found->d_name, is_directory);
         errno = 0;
     }
     if (!error)

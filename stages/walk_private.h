@@ -19,11 +19,24 @@ struct name_list {
     bool truncated; /* there are more names after the last one */
 };
 
-/* Lists the names that sort after (after, after_bytes; NULL: from the start), at most about
- * `memory_bytes` of them. 0 or -errno. */
+/* Which names are wanted: those that sort after `after` (NULL: from the start), the lowest of them,
+ * in about `memory_bytes`. The rest is name_list_add()'s, zero at first. */
+struct name_range {
+    const char *after;
+    size_t after_bytes;
+    bool after_is_directory;
+    size_t memory_bytes;
+    bool has_upper;
+    struct listed upper; /* only names below it are still wanted; in the list's text */
+};
+
+/* Lists the names of a directory that are in the range, sorted. 0 or -errno. */
 int name_list_read(struct name_list *list, const char *path, size_t path_bytes, bool follow,
-                   const char *after, size_t after_bytes, bool after_is_directory,
-                   size_t memory_bytes);
+                   struct name_range *range);
+/* Takes one name in, in any order; what does not fit any more is dropped from the end. 0 or
+ * -ENOMEM. */
+int name_list_add(struct name_list *list, struct name_range *range, const char *name,
+                  bool is_directory);
 void name_list_free(struct name_list *list);
 
 /* Directories listed ahead in one frame; more would be taken from those deeper down. */

@@ -83,6 +83,12 @@ if has rhash; then
     done
     xargs -0 rhash --sha256 <easy.names >theirs
     runs "verify rhash --sha256" "$TREEMILL" verify -q --strict theirs
+    # Names that need no escape, and are no text.
+    mkdir bytes && printf g >bytes/$'bytes-\xff\xfe' && printf m >bytes/$'tab\tname'
+    runs "hash of names that are no text" "$TREEMILL" hash -q -f -o ours bytes
+    runs "rhash -c of names that are no text" rhash -c ours
+    rhash -r --sha256 bytes >theirs
+    runs "verify rhash's names that are no text" "$TREEMILL" verify -q --strict --extra=ignore theirs
 fi
 if has xxhsum; then
     for pair in xxh3:-H3 xxh128:-H2; do
@@ -98,6 +104,13 @@ if has hashdeep; then
     runs "hashdeep -a" hashdeep -l -r -a -k ours easy
     hashdeep -l -r -c md5,sha1,sha256 easy >theirs
     runs "verify hashdeep's" "$TREEMILL" verify -q --strict theirs
+    printf g >easy/$'bytes-\xff\xfe' && printf j >'easy/back\slash'
+    runs "hash --format=hashdeep, odd names" \
+        "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
+    runs "hashdeep -a, odd names" hashdeep -l -r -a -k ours easy
+    hashdeep -l -r -c md5,sha1,sha256 easy >theirs
+    runs "verify hashdeep's, odd names" "$TREEMILL" verify -q --strict theirs
+    rm easy/bytes* easy/back*
 fi
 if has b3sum; then
     # BLAKE3 is not ours. Its lists are recognised by their name; without one, an untagged digest of

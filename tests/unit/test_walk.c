@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,40 @@ START_TEST(order_does_not_depend_on_memory_or_model)
 }
 END_TEST
 
+/* The text of a list grows after its lower half was kept: what was kept last is looked for where it
+ * is now. Short names first, so that the longer ones below them need more text. */
+START_TEST(the_upper_bound_moves_with_the_text)
+{
+    mallopt(M_PERTURB, 0x55); /* memory that was given back does not look as it did */
+    struct name_list list = {0};
+    struct name_range range = {.memory_bytes = 150000};
+    char name[208];
+    for (unsigned i = 0; i < 16000; i++) {
+        snprintf(name, sizeof name, "z%05x", i * 7919 % 16000);
+        ck_assert_int_eq(name_list_add(&list, &range, name, false), 0);
+    }
+    ck_assert(range.has_upper);
+    size_t capacity = list.text_capacity;
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "a%0206u", i * 7 % 2000);
+        ck_assert_int_eq(name_list_add(&list, &range, name, false), 0);
+        ck_assert_int_eq(name_list_add(&list, &range, "zzz", false), 0); /* above the bound */
+    }
+    ck_assert_uint_gt(list.text_capacity, capacity);
+    /* The lowest ones are all there, and nothing from above the bound is. */
+    bool seen[100] = {false};
+    for (uint32_t i = 0; i < list.count; i++) {
+        const char *found = list.text + list.names[i].offset;
+        ck_assert_str_ne(found, "zzz");
+        if (found[0] == 'a' && atoi(found + 1) < 100)
+            seen[atoi(found + 1)] = true;
+    }
+    for (unsigned i = 0; i < 100; i++)
+        ck_assert_msg(seen[i], "name %u is missing", i);
+    name_list_free(&list);
+}
+END_TEST
+
 START_TEST(names_compare_as_paths)
 {
     static const struct {
@@ -232,6 +267,7 @@ int main(void)
     TCase *tests = tcase_create("walk");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, order_does_not_depend_on_memory_or_model);
+    tcase_add_test(tests, the_upper_bound_moves_with_the_text);
     tcase_add_test(tests, names_compare_as_paths);
     tcase_add_test(tests, a_batch_is_full_by_files_by_text_and_by_data);
     suite_add_tcase(suite, tests);
