@@ -72,4 +72,16 @@ for options in "--files-from=list" "--null --files-from=list0" "--files-from=-";
         <(printf '%s\n' tree/src/a.c tree/src/sub/c.c tree/src/sub/note.txt)
 done
 
+# A cache directory deeper than one call to the kernel can name.
+mkdir far
+(
+    name=$(printf 'd%.0s' {1..240})
+    cd far || exit 1
+    for _ in {1..20}; do mkdir "$name" && cd -P "$name" || exit 1; done
+    printf 'Signature: 8a477f597d28d172789f06886806bc55\n' >CACHEDIR.TAG
+    echo cached >entry
+) || fail "no deep directory"
+run "$TREEMILL" hash -q -n --exclude-caches far
+check "a deep cache directory" [ "$(sed 's|.*/||' out)" = CACHEDIR.TAG ]
+
 finish
