@@ -18,6 +18,7 @@
 #include "stages/batch.h"
 #include "stages/digest.h"
 #include "stages/select.h"
+#include "stages/shortage.h"
 
 static bool wants_color(const struct options *options, bool is_terminal)
 {
@@ -250,20 +251,6 @@ static void arm_crash_points(struct job *job)
 #endif
 }
 
-static void report_failure(struct job *job)
-{
-    struct tm_fault fault;
-    const char *path;
-    if (!graph_failure(job->graph, &fault, &path))
-        return;
-    const char *name = *path ? path : NULL;
-    if (!name && job->output)
-        name = output_name(job->output);
-    else if (!name && job->events && fault.operation == TM_OP_WRITE)
-        name = "standard output"; /* where events go, whatever else does */
-    job_fatal(job, name, fault);
-}
-
 struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
                                  struct walk_totals *totals)
 {
@@ -280,6 +267,33 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
     };
 }
 
+void job_hear_signals(struct job *job, struct tm_graph *graph, const struct signals *signals)
+{
+    job->start_error = signals_start(signals);
+    job->lacking = shortage_lacking();
+    if (job->start_error || job->lacking)
+        graph_cancel(graph);
+}
+
+void job_report_failure(struct job *job, struct tm_graph *graph)
+{
+    struct tm_fault fault;
+    const char *path;
+    if (graph_failure(graph, &fault, &path)) {
+        const char *name = *path ? path : NULL;
+        if (!name && job->output)
+            name = output_name(job->output);
+        else if (!name && job->events && fault.operation == TM_OP_WRITE)
+            name = "standard output"; /* where events go, whatever else does */
+        job_fatal(job, name, fault);
+    } else if (job->start_error) {
+        job_fatal(job, NULL, fault_system(TM_OP_START, job->start_error));
+    } else if (job->lacking) {
+        job_usage(job, "too few open files are allowed: at least %u more are needed (ulimit -n)",
+                  job->lacking);
+    }
+}
+
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail)
@@ -294,7 +308,7 @@ bool job_run(struct job *job,
     signals_block();
     error = graph_start(job->graph); /* forks: no thread may exist before */
     if (error) {
-        report_failure(job);
+        job_report_failure(job, job->graph);
         if (!job->failed)
             job_fatal(job, NULL, fault_system(TM_OP_START, error));
         return false;
@@ -305,7 +319,7 @@ bool job_run(struct job *job,
         .progress = job->progress,
         .temporary = job->output ? output_temporary(job->output) : NULL,
     };
-    signals_start(&signals);
+    job_hear_signals(job, job->graph, &signals);
     struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
     walk.directories_fail = directories_fail;
     walk.next = next;
@@ -315,7 +329,7 @@ bool job_run(struct job *job,
     signals_stop();
     progress_stop(job->progress);
     job->progress = NULL;
-    report_failure(job);
+    job_report_failure(job, job->graph);
     if (error == -ENOMEM && !job->failed)
         job_fatal(job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
     return !job->failed && !signals_caught();

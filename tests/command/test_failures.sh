@@ -135,18 +135,36 @@ for model in "${models[@]}"; do
     check "it settled $model" [ "$status $(cat out)" = "0 $(sha256sum grows)" ]
 done
 
-# Few descriptors
+# Few descriptors: what cannot begin says so in one line, what begins finds every file.
 mkdir few
-for name in {1..300}; do echo "$name" >"few/$name"; done
-LC_ALL=C sha256sum few/* | LC_ALL=C sort -k 2 >want
-for model in "${models[@]}" "-T 4"; do
-    run bash -c "ulimit -n 16 && exec \"\$TREEMILL\" hash -q $model few"
-    if [ "$status" -eq 0 ]; then
-        check "16 descriptors $model" cmp -s want out
-    else
-        check "16 descriptors, said so $model" ends 2 '.*Too many open files.*'
-    fi
+for name in {1..300}; do mkdir -p "few/$((name % 40))" && echo "$name" >"few/$((name % 40))/$name"; done
+head -c 5000000 /dev/zero | tee few/large-{1,2,3,4} >few/large-5
+reference few >want
+for limit in 6 7 8 9 10 12 16; do
+    for model in "${models[@]}" "-T 8" "-T 8 --read=threads:8 --scan=threads:8"; do
+        run bash -c "ulimit -n $limit && exec \"\$TREEMILL\" hash -q --block-size=64K $model few"
+        if [ "$status" -eq 0 ]; then
+            check "$limit descriptors $model" cmp -s want out
+        else
+            check "$limit descriptors, said so $model" ends 2 '.*([Tt]oo (many|few) open files).*'
+        fi
+    done
 done
+check "16 descriptors are enough for 8 workers" [ "$status" -eq 0 ]
+mkfifo late
+# Others hold all of them for a while: the machine has no more, or a limit is lowered meanwhile.
+(ulimit -n 40 && exec "$TREEMILL" hash -q -T 2 --files-from=late >out 2>err) &
+pid=$!
+exec 3>late
+sleep 0.3
+prlimit --pid "$pid" --nofile=3:40 && find few -type f | LC_ALL=C sort >&3
+exec 3>&-
+sleep 1
+prlimit --pid "$pid" --nofile=40:40
+wait "$pid"
+status=$?
+check "a shortage that passes" [ "$status" -eq 0 ]
+check "no file is lost by it" cmp -s <(LC_ALL=C sort want) <(LC_ALL=C sort out)
 
 # Memory: the minimum is named and is enough.
 for model in "${models[@]}" "-T 8" "--block-size=8M" "--hash=threads:64"; do
