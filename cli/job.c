@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/estimate.h"
 #include "cli/events.h"
 #include "cli/signals.h"
 #include "pipeline/arena.h"
@@ -171,6 +172,19 @@ static void sample_stage(struct progress_snapshot *out, struct tm_lane *lane, un
     out->stage[at].queue_capacity = sample.has_queue ? sample.queue_capacity : 0;
 }
 
+/* Whichever of walk and estimate has come farther. */
+static void use_estimate(struct job *job, struct progress_snapshot *out)
+{
+    uint64_t files, bytes;
+    if (out->totals_final) {
+        estimate_stop(job->estimate);
+        return;
+    }
+    out->totals_final = estimate_ask(job->estimate, &files, &bytes);
+    out->files_total = files > out->files_total ? files : out->files_total;
+    out->bytes_total = bytes > out->bytes_total ? bytes : out->bytes_total;
+}
+
 static void sample_job(void *context, struct progress_snapshot *out)
 {
     struct job *job = context;
@@ -179,6 +193,7 @@ static void sample_job(void *context, struct progress_snapshot *out)
     out->files_total = atomic_load_explicit(&job->totals.files, memory_order_relaxed);
     out->bytes_total = atomic_load_explicit(&job->totals.bytes, memory_order_relaxed);
     out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
+    use_estimate(job, out);
     out->errors = report_error_count(job->report);
     for (unsigned l = 0; l < 2; l++) {
         struct tm_lane *lane = graph_lane(job->graph, l);
@@ -313,6 +328,8 @@ bool job_run(struct job *job,
             job_fatal(job, NULL, fault_system(TM_OP_START, error));
         return false;
     }
+    if (!directories_fail) /* the names are what a manifest lists then */
+        job->estimate = estimate_create(job->options, job->selection);
     start_progress(job);
     struct signals signals = {
         .graph = job->graph,
@@ -327,6 +344,7 @@ bool job_run(struct job *job,
     error = walk_run(&walk);
     graph_finish(job->graph);
     signals_stop();
+    estimate_stop(job->estimate);
     progress_stop(job->progress);
     job->progress = NULL;
     job_report_failure(job, job->graph);
@@ -424,11 +442,10 @@ int job_end(struct job *job)
     struct stage_stats stats[2 * LANE_STAGES_MAX];
     unsigned stat_count = 0;
     int status = job->report ? exit_status(job) : EXIT_FATAL;
-    if (job->graph && job->options->stats) {
+    if (job->graph)
         stat_count = collect_stats(job, stats);
-        if (!job->events)
-            report_stats(stderr, stats, stat_count);
-    }
+    if (stat_count && job->options->stats && !job->events)
+        report_stats(stderr, stats, stat_count);
     if (job->graph && (!job->failed || job->files_good)) {
         struct report_summary summary = {
             .verb = job->verb,
@@ -455,7 +472,8 @@ int job_end(struct job *job)
     }
     output_discard(job->output);
     graph_destroy(job->graph);
-    selection_destroy(job->selection);
+    if (estimate_destroy(job->estimate))
+        selection_destroy(job->selection);
     report_destroy(job->report);
     events_destroy(job->events);
     return status;

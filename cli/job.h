@@ -17,6 +17,7 @@
 #include "cli/report.h"
 #include "stages/walk.h"
 
+struct estimate;
 struct file_record;
 struct selection;
 struct signals;
@@ -35,6 +36,7 @@ struct job {
     struct report *report;
     struct events *events; /* --json, or NULL */
     struct progress *progress;
+    struct estimate *estimate; /* for the progress thread; or NULL */
     struct output *output;
     struct selection *selection;
     struct plan plan;
