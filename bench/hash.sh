@@ -15,6 +15,8 @@ DIR: where the trees are made (see bench/trees.sh).
   --caches=A,B     of warm, cold (both)
   --peers=A,B,...  only these peers; the limit and treemill always take part
   --peers-only     without treemill
+  --batch=N        files that xargs gives to one process of a peer at most (2048)
+  --processes=N    processes of a peer at once, threads of those that have them (one a CPU)
   --output=DIR     keep the tables there as TREE-CACHE.tsv, beside machine.tsv
   --quick          for checks of the benchmark itself: little trees, one round, warm; the outputs
                    are compared, the times are not judged
@@ -31,6 +33,8 @@ peers=
 output=
 quick=0
 peers_only=0
+files_each=2048
+processes=$(nproc)
 for argument; do
     case $argument in
     --rounds=*) rounds=${argument#*=} ;;
@@ -39,6 +43,8 @@ for argument; do
     --caches=*) caches=${argument#*=} ;;
     --peers=*) peers=,${argument#*=}, ;;
     --peers-only) peers_only=1 ;;
+    --batch=*) files_each=${argument#*=} ;;
+    --processes=*) processes=${argument#*=} ;;
     --output=*) output=${argument#*=} ;;
     --quick) quick=1 rounds=1 caches=warm ;;
     --help) usage && exit 0 ;;
@@ -48,6 +54,8 @@ for argument; do
 done
 [[ $rounds =~ ^[1-9][0-9]*$ && $seconds =~ ^[0-9]+$ ]] ||
     die "--rounds and --seconds take numbers"
+[[ $files_each =~ ^[1-9][0-9]*$ && $processes =~ ^[1-9][0-9]*$ ]] ||
+    die "--batch and --processes take numbers"
 
 treemill=
 if ((!peers_only)); then
@@ -91,28 +99,25 @@ add() {
 }
 
 # Each peer at the settings found best on two CPUs: many files a process where they are many, one
-# file a process where they are few and large. rhash gets its list of files for nothing.
+# file a process where they are few and large; and its list of files for nothing, which is more
+# than a user has. sha256sum-n64 is what people write.
 add_peers() {
-    local batch=4096 b3sum_mode='--num-threads=1' find="find . -type f -print0"
-    local parallel
-    if [[ $tree == large ]]; then
-        batch=1
-        b3sum_mode=
-    fi
-    parallel="xargs -0 -P$cpus -n$batch"
-    add sha256sum-n64 sha256sum coreutils "$find | xargs -0 -P$cpus -n64 sha256sum"
-    add sha256sum-best sha256sum coreutils "$find | $parallel sha256sum"
-    add openssl openssl openssl "$find | $parallel openssl dgst -r -sha256"
-    if [[ $tree == large ]]; then
-        add rhash rhash rhash "xargs -0 -a '$scratch/list' -P$cpus -n1 rhash --sha256"
-        add b3sum b3sum b3sum "$find | xargs -0 b3sum"
-    else
-        add rhash rhash rhash "xargs -0 -a '$scratch/list' -P$cpus -n2048 rhash --sha256"
-        add b3sum b3sum b3sum "$find | $parallel b3sum $b3sum_mode"
-    fi
-    add xxhsum xxhsum xxhash "$find | $parallel xxhsum -q -H2"
-    add hashdeep hashdeep hashdeep "hashdeep -c sha256 -l -r -j$cpus ."
-    add rclone rclone rclone "rclone hashsum sha256 --config= --checkers=$cpus ."
+    local batch=$files_each parallel b3sum
+    [[ $tree != large ]] || batch=1
+    parallel="xargs -0 -a '$scratch/list' -P$processes -n$batch"
+    b3sum="$parallel b3sum --num-threads=1"
+    # b3sum alone can hash one file with several threads.
+    [[ $tree != large ]] || b3sum="xargs -0 -a '$scratch/list' b3sum"
+    add sha256sum-n64 sha256sum coreutils \
+        "find . -type f -print0 | xargs -0 -P$processes -n64 sha256sum"
+    add sha256sum-best sha256sum coreutils "$parallel sha256sum"
+    add openssl openssl openssl "$parallel openssl dgst -r -sha256"
+    add rhash rhash rhash "$parallel rhash --sha256"
+    add b3sum b3sum b3sum "$b3sum"
+    add xxhsum xxhsum xxhash "$parallel xxhsum -q -H2"
+    add hashdeep hashdeep hashdeep "hashdeep -c sha256 -l -r -j$processes ."
+    # The last one: it drops from the page cache what it has read.
+    add rclone rclone rclone "rclone hashsum sha256 --config= --checkers=$processes ."
 }
 
 # A list of digests in one order, and './' before the names taken away.
@@ -155,6 +160,10 @@ for tree in "${tree_names[@]}"; do
             bases+=(-b treemill)
             entries+=("treemill=cd '$tree_path' && '$treemill' hash -q ."
                 "treemill-xxh128=cd '$tree_path' && '$treemill' hash -q -a xxh128 .")
+            # The library's SHA-256, where this treemill has one of its own beside it.
+            if [[ $("$treemill" hash --help) == *--engine* ]]; then
+                entries+=("treemill-openssl=cd '$tree_path' && '$treemill' hash -q --engine=openssl .")
+            fi
         fi
         entries+=("limit:read_s,hash_s,sum_s='$limit' -T $cpus -r 1 -V $variant '$tree_path'")
         add_peers

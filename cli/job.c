@@ -12,6 +12,7 @@
 
 #include "cli/estimate.h"
 #include "cli/events.h"
+#include "cli/input.h"
 #include "cli/signals.h"
 #include "pipeline/arena.h"
 #include "pipeline/crash.h"
@@ -83,8 +84,7 @@ static bool add_rule(struct job *job, const struct option_rule *rule)
         error = selection_add_vcs(job->selection);
         break;
     case RULE_EXCLUDE_FROM:
-        error =
-            selection_add_exclude_file(job->selection, rule->text, text, sizeof text);
+        error = selection_add_exclude_file(job->selection, rule->text, text, sizeof text);
         if (error)
             report_error_text(job->report, rule->text, "exclude", "%s", text);
         break;
@@ -93,6 +93,17 @@ static bool add_rule(struct job *job, const struct option_rule *rule)
         report_error_text(job->report, rule->text, "pattern", "%s", strerror(-error));
     job->failed |= error != 0;
     return !error;
+}
+
+static void fail_newer(struct job *job, const char *text, int error)
+{
+    struct timespec moment;
+    char quoted[100];
+    if (error == ENOENT && parse_moment(text, &moment) == -ERANGE)
+        job_usage(job, "--newer: %s is neither a date that exists nor a file",
+                  quote_text(text, strlen(text), quoted, sizeof quoted));
+    else
+        job_fatal(job, text, fault_system(TM_OP_STAT, error));
 }
 
 static bool make_selection(struct job *job)
@@ -105,11 +116,8 @@ static bool make_selection(struct job *job)
     for (size_t i = 0; i < options->rules.count; i++)
         if (!add_rule(job, &options->rules.items[i]))
             return false;
-    if (selection_set_size_limits(job->selection, options->min_size_bytes,
-                                  options->max_size_bytes)) {
-        job_usage(job, "--min-size is larger than --max-size");
-        return false;
-    }
+    /* The parser has compared them already. */
+    selection_set_size_limits(job->selection, options->min_size_bytes, options->max_size_bytes);
     if (options->exclude_caches)
         selection_set_exclude_caches(job->selection);
     if (options->newer.text) {
@@ -117,7 +125,7 @@ static bool make_selection(struct job *job)
         struct stat status;
         if (!options->newer.is_date) {
             if (stat(options->newer.text, &status) < 0) {
-                job_fatal(job, options->newer.text, fault_system(TM_OP_STAT, errno));
+                fail_newer(job, options->newer.text, errno);
                 return false;
             }
             moment = status.st_mtim;
@@ -129,8 +137,7 @@ static bool make_selection(struct job *job)
 
 bool job_begin(struct job *job, const struct options *options, const char *verb, const char *done)
 {
-    *job = (struct job){
-        .options = options, .verb = verb, .done = done, .started_ns = clock_ns()};
+    *job = (struct job){.options = options, .verb = verb, .done = done, .started_ns = clock_ns()};
     if (options->json)
         job->events = events_create(stdout);
     struct report_options report = {
@@ -353,8 +360,13 @@ bool job_run(struct job *job,
     return !job->failed && !signals_caught();
 }
 
-bool job_take_record(struct job *job, const struct item_view *view,
-                     const struct file_record *file)
+void job_stop(struct job *job)
+{
+    graph_cancel(job->graph);
+    input_stop(); /* the walk may be waiting there for the next name */
+}
+
+bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file)
 {
     bool is_note = file->flags & FILE_NOT_FILE;
     bool is_end = !batch_is_chunk(view) || view->item->last;
@@ -373,8 +385,8 @@ bool job_take_record(struct job *job, const struct item_view *view,
             report_error(job->report, path, fault,
                          lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
         if (job->options->fail_fast && !(file->flags & FILE_SKIPPED)) {
-            job->failed = true;
-            graph_cancel(job->graph);
+            job->failed |= job->fail_fast_is_fatal;
+            job_stop(job);
         }
         return false;
     }
@@ -431,10 +443,25 @@ static int exit_status(const struct job *job)
     if (job->differing || job->missing || job->malformed ||
         (job->extra && job->options->extra == EXTRA_FAIL))
         return EXIT_DIFFERS;
-    if (report_error_count(job->report) || report_skipped_count(job->report) ||
-        job->changed)
+    if (report_error_count(job->report) || report_skipped_count(job->report) || job->changed)
         return EXIT_PARTLY;
     return EXIT_DONE;
+}
+
+void job_publish(struct job *job)
+{
+    int error = output_publish(job->output);
+    if (error)
+        job_fatal(job, output_name(job->output), fault_system(TM_OP_WRITE, error));
+}
+
+/* What the summary begins with. */
+static const char *done_text(const struct job *job, char *text, size_t capacity)
+{
+    if (!job->failed || signals_caught())
+        return job->done;
+    snprintf(text, capacity, "failed: %s", job->done);
+    return text;
 }
 
 int job_end(struct job *job)
@@ -446,13 +473,14 @@ int job_end(struct job *job)
         stat_count = collect_stats(job, stats);
     if (stat_count && job->options->stats && !job->events)
         report_stats(stderr, stats, stat_count);
-    if (job->graph && (!job->failed || job->files_good)) {
+    if ((job->graph || job->is_listed) && (!job->failed || job->files_good)) {
+        char done[64];
         struct report_summary summary = {
             .verb = job->verb,
-            .done = job->done,
+            .done = done_text(job, done, sizeof done),
             .files = job->files_good,
             .bytes = job->bytes_good,
-            .errors = report_error_count(job->report),
+            .errors = report_error_count(job->report) - job->errors_counted,
             .skipped = report_skipped_count(job->report),
             .differing = job->differing,
             .missing = job->missing,

@@ -49,8 +49,11 @@ struct job {
     uint64_t files_good, bytes_good;
     uint64_t changed; /* hashed all the same, --on-change=warn */
     uint64_t differing, missing, extra;
-    uint64_t malformed; /* lines of manifests that count as differences */
-    bool failed; /* fatal: exit 2 */
+    uint64_t errors_counted; /* error lines of files that are among those */
+    uint64_t malformed;      /* manifests, and files in them, that could not be used */
+    bool failed;             /* fatal: exit 2 */
+    bool is_listed;          /* nothing was run, but files were listed: --dry-run */
+    bool fail_fast_is_fatal; /* what is published must be whole */
     /* Of job_hear_signals(): what the job could not begin without. */
     int start_error;
     unsigned lacking; /* descriptors */
@@ -65,8 +68,8 @@ __attribute__((format(printf, 2, 3))) void job_usage(struct job *job, const char
 
 /* Makes the graph from job->plan, walks the names through it, waits for the end. False: failed or
  * ended by a signal; messages have been printed. */
-bool job_run(struct job *job, enum walk_next (*next)(void *context, bool wait,
-                                                     struct walk_name *name),
+bool job_run(struct job *job,
+             enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail);
 
 /* The last steps before the walk of a graph that has started: signals are heard from here to
@@ -78,8 +81,13 @@ void job_report_failure(struct job *job, struct tm_graph *graph);
 
 /* For the sink: counts a record as dealt with, and reports its fault if it has one. True: it is
  * whole and good. */
-bool job_take_record(struct job *job, const struct item_view *view,
-                     const struct file_record *file);
+bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file);
+
+/* For the sink: ends the job before all names have been dealt with (--fail-fast). */
+void job_stop(struct job *job);
+
+/* Makes the output appear, all of it; if that fails, says so. */
+void job_publish(struct job *job);
 
 /* Prints statistics and the summary, frees everything. The exit status. */
 int job_end(struct job *job);

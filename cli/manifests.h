@@ -19,9 +19,19 @@ void manifests_close(struct manifests *manifests);
 /* The walk's source; context: struct manifests. */
 enum walk_next manifests_next(void *context, bool wait, struct walk_name *name);
 
-/* After the walk: lines that could not be used, and whether a manifest had no usable line. */
-uint64_t manifests_malformed(const struct manifests *manifests);
-bool manifests_all_usable(const struct manifests *manifests);
+/* After the walk: -errno if it had to be given up. */
+int manifests_error(const struct manifests *manifests);
+
+struct manifests_totals {
+    uint64_t malformed; /* lines that could not be used */
+    uint64_t unchecked; /* files without a digest that can be checked */
+    uint64_t outside;   /* names that lead out of the directory; counted for --extra only */
+    bool have_ended;    /* all manifests were read to their ends */
+    bool are_usable;    /* none of those read to the end is without any checksum line */
+};
+
+/* After the walk, once: warns of malformed lines and of manifests without any other. */
+struct manifests_totals manifests_conclude(const struct manifests *manifests);
 /* Whether this is one of the manifest files. */
 bool manifests_include(const struct manifests *manifests, uint64_t device, uint64_t inode);
 

@@ -1,14 +1,12 @@
 #include "cli/names.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/input.h"
 #include "cli/report.h"
-#include "cli/signals.h"
 
 /* A name longer than this is not a path that any directory of ours could hold. */
 #define NAME_BYTES_MAX (1U << 20)
@@ -25,22 +23,16 @@ struct names {
     char *buffer;
     size_t capacity, start, end; /* unread bytes */
     bool skipping;               /* the rest of a name that was too long */
+    bool failed;                 /* not a list of the kind it was said to be; no more is taken */
 };
-
-static int open_list(const char *path)
-{
-    if (strcmp(path, "-") == 0)
-        return dup(STDIN_FILENO);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
 
 static int open_next(struct names *names)
 {
     names->path = names->options->files_from.items[names->next_file++];
-    names->fd = open_list(names->path);
+    names->fd = input_open(names->path);
     names->ended = false;
     names->start = names->end = 0;
-    return names->fd < 0 ? -errno : 0;
+    return names->fd < 0 ? names->fd : 0;
 }
 
 int names_create(const struct options *options, uint32_t algorithms, struct report *report,
@@ -50,8 +42,8 @@ int names_create(const struct options *options, uint32_t algorithms, struct repo
     *failed_path = NULL;
     if (!names)
         return -ENOMEM;
-    *names = (struct names){
-        .options = options, .report = report, .algorithms = algorithms, .fd = -1};
+    *names =
+        (struct names){.options = options, .report = report, .algorithms = algorithms, .fd = -1};
     /* The first list at least is opened before any work is done. */
     int error = options->files_from.count ? open_next(names) : 0;
     if (error) {
@@ -92,15 +84,11 @@ static bool make_room(struct names *names)
     return true;
 }
 
-/* Waits for bytes or the job's end. False: not now, or never. */
-static bool can_read(const struct names *names, bool wait)
+/* Names of find -print0 taken for lines would be of other files, or of none. All bytes that have
+ * come are looked at before any name of them is given out. */
+static bool has_stray_nul(const struct names *names, const char *bytes, size_t count)
 {
-    struct pollfd fds[2] = {{.fd = names->fd, .events = POLLIN},
-                            {.fd = signals_cancel_fd(), .events = POLLIN}};
-    while (poll(fds, 2, wait ? -1 : 0) < 0)
-        if (errno != EINTR)
-            return true; /* let read() tell */
-    return fds[0].revents != 0;
+    return !names->options->null_separated && count && memchr(bytes, '\0', count);
 }
 
 /* 1: more bytes, 0: none now, -1: end. */
@@ -110,11 +98,19 @@ static int read_more(struct names *names, bool wait)
         report_error(names->report, names->path, fault_system(TM_OP_READ, ENOMEM), NULL);
         return -1;
     }
-    if (!can_read(names, wait))
-        return wait ? -1 : 0; /* cancelled : nothing there */
-    ssize_t got = read(names->fd, names->buffer + names->end, names->capacity - names->end);
+    char *free_bytes = names->buffer + names->end;
+    ssize_t got = input_read(names->fd, free_bytes, names->capacity - names->end, wait);
+    if (got == -EAGAIN)
+        return 0;
     if (got < 0) {
-        report_error(names->report, names->path, fault_system(TM_OP_READ, errno), NULL);
+        if (got != -ECANCELED)
+            report_error(names->report, names->path, fault_system(TM_OP_READ, (int)got), NULL);
+        return -1;
+    }
+    if (has_stray_nul(names, free_bytes, (size_t)got)) {
+        report_error_text(names->report, names->path, "read",
+                          "holds a NUL byte; is --null missing?");
+        names->failed = true;
         return -1;
     }
     names->end += (size_t)got;
@@ -145,7 +141,7 @@ static char *take_name(struct names *names, size_t *bytes)
 
 static enum walk_next from_lists(struct names *names, bool wait, struct walk_name *name)
 {
-    for (;;) {
+    while (!names->failed) {
         if (names->fd < 0) {
             if (names->next_file == names->options->files_from.count)
                 return WALK_END;
@@ -176,6 +172,12 @@ static enum walk_next from_lists(struct names *names, bool wait, struct walk_nam
             return WALK_WAIT;
         names->ended = more < 0;
     }
+    return WALK_END;
+}
+
+bool names_failed(const struct names *names)
+{
+    return names->failed;
 }
 
 enum walk_next names_next(void *context, bool wait, struct walk_name *name)

@@ -13,6 +13,8 @@ struct names;
 int names_create(const struct options *options, uint32_t algorithms, struct report *report,
                  struct names **names, const char **failed_path);
 void names_destroy(struct names *names);
+/* After the walk: whether a list turned out to be none; said so. */
+bool names_failed(const struct names *names);
 
 /* The walk's source; context: struct names. The walk's thread. */
 enum walk_next names_next(void *context, bool wait, struct walk_name *name);

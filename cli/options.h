@@ -38,14 +38,6 @@ enum verb {
 
 /* Choices of options: in the order of their lists in cli/options_table.c. */
 enum output_order { ORDER_PATH, ORDER_NONE };
-enum list_format {
-    LIST_FORMAT_GNU,
-    LIST_FORMAT_BSD,
-    LIST_FORMAT_GNU0,
-    LIST_FORMAT_MTREE,
-    LIST_FORMAT_HASHDEEP,
-    LIST_FORMAT_JSON
-};
 enum special_policy { SPECIAL_SKIP, SPECIAL_READ };
 enum extra_policy { EXTRA_REPORT, EXTRA_FAIL, EXTRA_IGNORE };
 enum change_policy { CHANGE_WARN, CHANGE_FAIL, CHANGE_RETRY };
@@ -70,6 +62,11 @@ struct option_list {
     const char **items;
     size_t count;
 };
+
+/* What --block-size takes. At least one file of a full batch fits at its largest, and a slab of any
+ * number of workers is still allocated. */
+#define OPTION_BLOCK_BYTES_MIN UINT64_C(4096)
+#define OPTION_BLOCK_BYTES_MAX (UINT64_C(64) << 20)
 
 enum { OPTIONS_ALGORITHMS_MAX = 32 };
 
@@ -131,7 +128,7 @@ struct options {
     bool fail_fast;
 
     struct option_algorithms algorithms;
-    int format; /* enum list_format */
+    int format; /* enum manifest_format of stages/manifest.h */
 
     const char *directory;
     bool status, strict, ignore_missing, warn;

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "stages/digest.h"
+#include "stages/manifest.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,16 +16,15 @@
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
 #define MS  UINT64_C(1000000)
 #define DAY (86400000 * MS)
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
-#define VERB_NAME(identifier, name) name,
-static const char *const verb_names[] = {VERB_LIST(VERB_NAME) NULL};
 /* Each list in the order of its enum. */
+#define LIST_NAME(identifier, name) name,
+static const char *const verb_names[] = {VERB_LIST(LIST_NAME) NULL};
 static const char *const orders[] = {"path", "none", NULL};
-static const char *const formats[] = {"gnu", "bsd", "gnu0", "mtree", "hashdeep", "json", NULL};
+static const char *const formats[] = {MANIFEST_FORMAT_LIST(LIST_NAME) NULL};
 static const char *const extras[] = {"report", "fail", "ignore", NULL};
 static const char *const specials[] = {"skip", "read", NULL};
 static const char *const fsyncs[] = {"none", "file", "end", NULL};
@@ -38,9 +38,8 @@ _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2
                    PROGRESS_JSON == 3,
                "the choices of --progress are in the order of enum progress_mode");
 static const char *const colors[] = {"auto", "always", "never", NULL};
-static const char *const algorithms[] = {"md5",     "sha1",       "sha224",   "sha256",   "sha384",
-                                         "sha512",  "sha512-256", "sha3-256", "sha3-512", "blake2b",
-                                         "blake2s", "crc32",      "xxh3",     "xxh128",   NULL};
+static const char *const algorithms[] = {DIGEST_LIST(LIST_NAME) NULL};
+_Static_assert((int)DIGEST_COUNT <= OPTIONS_ALGORITHMS_MAX, "all can be asked for at once");
 
 /* A row is read as a paragraph here, not as a column of fields. */
 /* clang-format off */
@@ -194,8 +193,9 @@ static const struct option_row option_table[] = {
      .kind = OPTION_CALLBACK, .parse = set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},
     {.name = "block-size", .argument = "SIZE", .verbs = JOBS, .group = GROUP_STAGES,
-     .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = 4 * KIB, .maximum = GIB,
-     .help = "bytes that are handed over at a time (4K to 1G)"},
+     .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = OPTION_BLOCK_BYTES_MIN,
+     .maximum = OPTION_BLOCK_BYTES_MAX,
+     .help = "bytes that are handed over at a time (4K to 64M)"},
     {.name = "order", .argument = "ORDER", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(order), .choices = orders,
      .help = "order of the results: path (default) or none",
@@ -263,9 +263,9 @@ static const struct option_row option_table[] = {
      .kind = OPTION_CHOICE, .offset = FIELD(format), .choices = formats,
      .help = "gnu (default), bsd, gnu0, mtree, hashdeep or json"},
     {.name = "tag", .verbs = HASH, .group = GROUP_LIST, .kind = OPTION_VALUE,
-     .offset = FIELD(format), .value = LIST_FORMAT_BSD, .help = "the same as --format=bsd"},
+     .offset = FIELD(format), .value = MANIFEST_BSD, .help = "the same as --format=bsd"},
     {.name = "zero", .letter = 'z', .verbs = HASH, .group = GROUP_LIST, .kind = OPTION_VALUE,
-     .offset = FIELD(format), .value = LIST_FORMAT_GNU0,
+     .offset = FIELD(format), .value = MANIFEST_GNU0,
      .help = "the same as --format=gnu0: lines end with NUL"},
 
     /* Checking */
@@ -304,8 +304,9 @@ static const struct option_row option_table[] = {
      .kind = OPTION_CALLBACK, .parse = set_on_change, .choices = changes,
      .help = "on files that change: warn, fail, retry:N",
      .man = "The default is retry:1. retry:N reads a file that changed while it was read again, "
-            "up to N times, and then warns. A file that changed is "
-            "counted and makes the exit status 3; fail ends the run with 2."},
+            "up to N times; if it changes each time, the file fails: it has no line. fail: it "
+            "fails at once. warn: its digest is kept, and a warning printed. Each of them makes "
+            "the exit status 3."},
     {.name = "fail-fast", .verbs = JOBS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(fail_fast), .help = "end at the first file that fails"},
 
@@ -386,7 +387,7 @@ void options_defaults(struct options *options)
         .fsync = FSYNC_NONE,
         .on_change = CHANGE_RETRY,
         .on_change_retries = 1,
-        .format = LIST_FORMAT_GNU,
+        .format = MANIFEST_GNU,
         .extra = EXTRA_IGNORE,
         .progress = PROGRESS_AUTO,
         .progress_interval_ns = 1000 * MS,

@@ -1,14 +1,17 @@
 #include "cli/output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +23,7 @@ struct output {
     int fd;
     int error; /* first -errno; kept */
     bool is_stdout;
-    bool is_special; /* device or pipe at the path: written in place */
+    bool is_special;  /* device or pipe at the path: written in place */
     bool is_nameless; /* O_TMPFILE */
     char *temporary;
     char *directory;
@@ -46,19 +49,89 @@ static char *directory_of(const char *path)
     return directory;
 }
 
-static char *temporary_name(const char *path)
+/* What the temporary files of a path begin with, before the number of their process; NULL: no
+ * memory. */
+static char *temporary_prefix(const char *path)
 {
-    char *name = NULL;
-    char *directory = directory_of(path);
+    char *prefix = NULL;
     char *copy = strdup(path);
-    if (directory && copy &&
-        asprintf(&name, "%s/.%.200s.treemill-%ld", directory, basename(copy), (long)getpid()) < 0)
-        name = NULL;
-    free(directory);
+    if (copy && asprintf(&prefix, ".%.200s.treemill-", basename(copy)) < 0)
+        prefix = NULL;
     free(copy);
-    return name;
+    return prefix;
 }
 
+/* The number of a process that is gone. One of another container may be alive all the same; see
+ * lock_temporary(). */
+static bool is_of_dead_process(const char *digits)
+{
+    char *end;
+    errno = 0;
+    long process = strtol(digits, &end, 10);
+    if (*digits < '1' || *digits > '9' || *end || errno || process > INT_MAX)
+        return false;
+    return kill((pid_t)process, 0) < 0 && errno == ESRCH;
+}
+
+/* Says to other runs, whatever their view of processes, that the file is in use. Where the file
+ * system knows no locks they go by the process's number alone. */
+static bool lock_temporary(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+/* A run that was killed could not remove its temporary file; the next one for the same path does.
+ * Nothing depends on its success. */
+static void sweep_leftovers(const char *directory, const char *prefix)
+{
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return;
+    size_t length = strlen(prefix);
+    for (const struct dirent *entry; (entry = readdir(stream));) {
+        if (strncmp(entry->d_name, prefix, length) != 0 ||
+            !is_of_dead_process(entry->d_name + length))
+            continue;
+        int fd =
+            openat(dirfd(stream), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (lock_temporary(fd))
+            unlinkat(dirfd(stream), entry->d_name, 0);
+        close(fd);
+    }
+    closedir(stream);
+}
+
+/* Opens what will get its name in the end. */
+static int open_temporary(struct output *output)
+{
+    const char *path = output->options.path;
+    char *prefix = temporary_prefix(path);
+    output->directory = directory_of(path);
+    if (!prefix || !output->directory ||
+        asprintf(&output->temporary, "%s/%s%ld", output->directory, prefix, (long)getpid()) < 0) {
+        output->temporary = NULL;
+        free(prefix);
+        return -ENOMEM;
+    }
+    sweep_leftovers(output->directory, prefix);
+    free(prefix);
+    output->fd = open(output->directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    output->is_nameless = output->fd >= 0;
+    if (!output->is_nameless) {
+        if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+            return -errno;
+        unlink(output->temporary); /* a leftover of a process that had this number */
+        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+        if (output->fd < 0)
+            return -errno;
+    }
+    lock_temporary(output->fd);
+    return 0;
+}
+
+/* Whether the path can get its file in the end is asked before any work is done. */
 static int open_file(struct output *output)
 {
     const char *path = output->options.path;
@@ -73,21 +146,12 @@ static int open_file(struct output *output)
         }
         if (!output->options.replace)
             return -EEXIST;
+    } else if (path[strlen(path) - 1] == '/') {
+        return -EISDIR; /* it could only be the name of a directory */
+    } else if (lstat(path, &status) == 0 && !output->options.replace) {
+        return -EEXIST; /* a link that leads nowhere */
     }
-    output->directory = directory_of(path);
-    output->temporary = temporary_name(path);
-    if (!output->directory || !output->temporary)
-        return -ENOMEM;
-    output->fd = open(output->directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    if (output->fd >= 0) {
-        output->is_nameless = true;
-        return 0;
-    }
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-        return -errno;
-    unlink(output->temporary); /* a leftover of a process that had this number */
-    output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-    return output->fd < 0 ? -errno : 0;
+    return open_temporary(output);
 }
 
 int output_open(const struct output_options *options, struct output **out)

@@ -1,7 +1,8 @@
 /* output: where the data goes: standard output, or a file that appears whole or not at all.
  *
  * A file is written under no name (O_TMPFILE), or under a temporary one where the file system
- * cannot do that, and gets its name when it is complete. Not for concurrent use.
+ * cannot do that, and gets its name when it is complete. Temporary files that killed runs for the
+ * same path left behind are removed. Not for concurrent use.
  */
 #ifndef TREEMILL_CLI_OUTPUT_H
 #define TREEMILL_CLI_OUTPUT_H

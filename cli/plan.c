@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "cli/device.h"
 #include "pipeline/arena.h"
 #include "stages/batch.h"
 #include "stages/read.h"
@@ -35,6 +34,9 @@
 /* Operations in flight of a stage with event loops: enough for devices that answer in
  * milliseconds, and few enough to stay in the cache where they answer at once. */
 #define DEPTH_DEFAULT 64
+
+/* Threads that wait for such devices where there is no ring. */
+#define REMOTE_READERS 16
 
 /* With many operations in flight each may need an item. Beyond this, items are only made when
  * --memory asks for it. */
@@ -87,39 +89,6 @@ static const char *given_by(const struct stage_spec *spec)
     default:
         return "default";
     }
-}
-
-/* The kernel says "rotational" of most virtual disks too, because nobody told it better. */
-static bool is_virtual_device(const char *place)
-{
-    char *target = realpath(place, NULL);
-    bool is_virtual = !target || strstr(target, "/virtual/") || strstr(target, "virtio") ||
-                      strstr(target, "vmbus") || strstr(target, "xen");
-    free(target);
-    return is_virtual;
-}
-
-/* A seek of a rotational disk costs more than any second reader gains. */
-static bool is_rotational(const char *path)
-{
-    struct stat status;
-    char place[64], name[96];
-    if (!path || stat(path, &status) < 0)
-        return false;
-    snprintf(place, sizeof place, "/sys/dev/block/%u:%u", major(status.st_dev),
-             minor(status.st_dev));
-    /* Of a partition, the disk above it tells. */
-    static const char *const places[] = {"queue/rotational", "../queue/rotational"};
-    for (int i = 0; i < 2; i++) {
-        snprintf(name, sizeof name, "%s/%s", place, places[i]);
-        FILE *file = fopen(name, "re");
-        if (!file)
-            continue;
-        int first = fgetc(file);
-        fclose(file);
-        return first == '1' && !is_virtual_device(place);
-    }
-    return false;
 }
 
 struct choice {
@@ -184,6 +153,43 @@ static void set_stage(struct lane_setup *lane, const struct stage_ops *ops, void
     };
 }
 
+/* Reading where nothing is said of it, and why. */
+static struct choice choose_reading(const struct plan_request *request,
+                                    const struct choice *hashing, char text[static 96])
+{
+    struct choice one = {.model = MODEL_THREADS, .workers = 1};
+    const char *remote = device_remote_name(request->first_path);
+    char why[64];
+    if (device_is_rotational(request->first_path)) {
+        snprintf(text, 96, "one reader on a rotational disk");
+        return one;
+    }
+    if (remote && io_uring_engine.probe(why, sizeof why) == 0) {
+        snprintf(text, 96, "many reads in flight on %s", remote);
+        return (struct choice){
+            .model = MODEL_URING, .workers = 1, .io = IO_URING, .depth = DEPTH_DEFAULT};
+    }
+    if (remote) {
+        snprintf(text, 96, "many readers on %s; no io_uring: %s", remote, why);
+        one.workers = REMOTE_READERS;
+        return one;
+    }
+    /* A loop works on one chunk of a large file after another where it also hashes them. */
+    if (hashing->model == MODEL_INLINE || hashing->io != IO_SYNC) {
+        snprintf(text, 96, "one reader feeds the stage that hashes");
+        return one;
+    }
+    snprintf(text, 96, "in the worker that hashes, so that data stays in its core's cache");
+    return *hashing;
+}
+
+/* One worker may do both. */
+static bool is_same_choice(const struct choice *a, const struct choice *b)
+{
+    return a->model != MODEL_INLINE && a->model == b->model && a->workers == b->workers &&
+           a->io == b->io && a->depth == b->depth;
+}
+
 static void choose_stages(const struct plan_request *request, struct plan *plan)
 {
     const struct options *options = request->options;
@@ -203,15 +209,8 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     struct choice hashing = choose(plan, options, STAGE_HASH,
                                    (struct choice){.model = MODEL_THREADS, .workers = computing},
                                    text);
-    bool rotational = is_rotational(request->first_path);
-    /* A loop works on one chunk of a large file after another where it also hashes them. */
-    bool can_fuse = hashing.model != MODEL_INLINE && hashing.io == IO_SYNC && !rotational;
-    struct choice reading = choose(
-        plan, options, STAGE_READ,
-        can_fuse ? hashing : (struct choice){.model = MODEL_THREADS, .workers = 1},
-        rotational ? "one reader on a rotational disk"
-        : can_fuse ? "in the worker that hashes, so that data stays in its core's cache"
-                   : "one reader feeds the stage that hashes in its worker");
+    struct choice reading =
+        choose(plan, options, STAGE_READ, choose_reading(request, &hashing, text), text);
     const struct stage_spec *read = &options->stage[STAGE_READ];
     bool read_is_auto =
         read->model == STAGE_MODEL_AUTO && !read->count && engine_io(read) == IO_SYNC;
@@ -221,7 +220,7 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     set_stage(data, &read_stage, NULL, reading);
     set_stage(data, &hash_stage, request->hash, hashing);
     set_stage(data, request->write_stage, request->write_job, writing);
-    data->stage[1].fused = can_fuse && read_is_auto;
+    data->stage[1].fused = read_is_auto && is_same_choice(&reading, &hashing);
 }
 
 static unsigned lane_workers(const struct lane_setup *lane)

@@ -185,6 +185,8 @@ static bool wants_events(const struct report *report)
 /* `program: PATH: WHAT`, the form of every message. */
 static void print_message(struct report *report, const char *path, const char *what)
 {
+    if (path && !*path)
+        path = "''"; /* an empty operand; nothing would be seen */
     size_t path_length = path ? strlen(path) : 0;
     size_t escaped = text_escape_terminal(path, path_length, NULL, 0);
     size_t capacity = strlen(report->options.program) + escaped + strlen(what) + 8;

@@ -1,17 +1,18 @@
 /* treemill hash: names ─▶ walk ─▶ read ─▶ hash ─▶ render ─▶ manifest on standard output or in a
  * file. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/events.h"
+#include "cli/input.h"
 #include "cli/job.h"
 #include "cli/listing.h"
 #include "cli/names.h"
 #include "cli/verbs.h"
 #include "stages/digest.h"
 #include "stages/render.h"
+#include "stages/text.h"
 
 struct hash_verb {
     struct job job;
@@ -19,12 +20,6 @@ struct hash_verb {
     struct render_job render;
     bool writes_manifest;
     bool writes_events;
-};
-
-static const enum manifest_format formats[] = {
-    [LIST_FORMAT_GNU] = MANIFEST_GNU,           [LIST_FORMAT_BSD] = MANIFEST_BSD,
-    [LIST_FORMAT_GNU0] = MANIFEST_GNU0,         [LIST_FORMAT_MTREE] = MANIFEST_MTREE,
-    [LIST_FORMAT_HASHDEEP] = MANIFEST_HASHDEEP, [LIST_FORMAT_JSON] = MANIFEST_JSON,
 };
 
 /* The sink. */
@@ -53,8 +48,9 @@ static int send_event(struct hash_verb *verb, const struct item_view *view, unsi
         if (!(entry.algorithms & 1u << id))
             continue;
         const uint8_t *digest = entry.digests + digest_offset(entry.algorithms, id);
-        for (size_t i = 0; i < digest_algorithm(id)->bytes; i++)
-            snprintf(hex[count] + 2 * i, 3, "%02x", digest[i]);
+        size_t bytes = digest_algorithm(id)->bytes;
+        text_hex(digest, bytes, hex[count]);
+        hex[count][2 * bytes] = '\0';
         digests[count] = (struct event_digest){digest_algorithm(id)->name, hex[count]};
         count++;
     }
@@ -90,26 +86,30 @@ static int take_batch(void *context, const struct item_view *view)
 {
     struct hash_verb *verb = context;
     struct batch *batch = batch_of(view);
-    int error = 0;
+    /* First of all: rendering may find that the format cannot hold a name, which is a fault of the
+     * record like any other. */
+    int error =
+        verb->writes_manifest && !fault_is_set(view->item->fault) ? write_batch(verb, view) : 0;
     for (unsigned i = 0; i < batch->file_count && !error; i++) {
         if (job_take_record(&verb->job, view, &batch->file[i]) && verb->writes_events)
             error = send_event(verb, view, i);
     }
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    if (!error && verb->writes_manifest && !fault_is_set(view->item->fault))
-        error = write_batch(verb, view);
-    return error ? error : flush_when_slow(verb);
+    if (!error)
+        error = flush_when_slow(verb);
+    if (error)
+        input_stop(); /* the walk need not wait for a next name */
+    return error;
 }
 
 /* Before and after. */
 
-static bool write_edge(struct hash_verb *verb,
-                       ptrdiff_t (*edge)(enum manifest_format format, uint32_t algorithms,
-                                         char *buffer, size_t capacity))
+static bool write_header(struct hash_verb *verb)
 {
     char text[1024];
-    ptrdiff_t bytes = edge(verb->render.format, verb->hash.algorithms, text, sizeof text);
+    ptrdiff_t bytes =
+        manifest_header(verb->render.format, verb->hash.algorithms, text, sizeof text);
     int error = bytes < 0 ? (int)bytes : output_write(verb->job.output, text, (size_t)bytes);
     if (error)
         job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
@@ -121,7 +121,9 @@ static bool prepare(struct hash_verb *verb, const struct options *options)
     char error_text[256] = "";
     uint32_t algorithms = job_algorithms(options);
     verb->hash = job_hash_setup(options, algorithms ? algorithms : 1u << DIGEST_SHA256);
-    verb->render = (struct render_job){.hash = &verb->hash, .format = formats[options->format]};
+    verb->render =
+        (struct render_job){.hash = &verb->hash, .format = (enum manifest_format)options->format};
+    verb->job.fail_fast_is_fatal = true;
     verb->writes_events = options->json;
     verb->writes_manifest = !options->json || options->output;
     verb->render.nothing = !verb->writes_manifest;
@@ -151,7 +153,7 @@ static bool open_output(struct hash_verb *verb)
 {
     const struct options *options = verb->job.options;
     struct output_options output = {
-        .path = options->output,
+        .path = options->dry_run ? NULL : options->output, /* a list of names is no manifest */
         .replace = options->force,
         .sync = options->fsync != FSYNC_NONE,
     };
@@ -165,8 +167,14 @@ static bool open_output(struct hash_verb *verb)
     return !error;
 }
 
-/* --dry-run: what would be hashed, one name a line (-z: ended by NUL). */
-static int print_name(void *context, const char *path, const struct file_record *file)
+/* A list of names that cannot be trusted: what came of it is not published. */
+static void fail_of_names(struct hash_verb *verb, const struct names *names)
+{
+    verb->job.failed |= names_failed(names);
+}
+
+/* --dry-run: what would be hashed, one name a line (-z: ended by NUL) or one event each. */
+static int list_file(void *context, const char *path, const struct file_record *file)
 {
     struct hash_verb *verb = context;
     struct job *job = &verb->job;
@@ -177,6 +185,13 @@ static int print_name(void *context, const char *path, const struct file_record 
             report_error(job->report, path, file->fault, NULL);
         return 0;
     }
+    job->files_good++;
+    job->bytes_good += file->stat.size_bytes;
+    if (job->events) {
+        struct event_file event = {
+            .path = path, .path_length = file->path_bytes, .size_bytes = file->stat.size_bytes};
+        return events_file(job->events, &event);
+    }
     int error = output_write(job->output, path, file->path_bytes);
     return error ? error
                  : output_write(job->output, verb->render.format == MANIFEST_GNU0 ? "" : "\n", 1);
@@ -184,26 +199,22 @@ static int print_name(void *context, const char *path, const struct file_record 
 
 static void dry_run(struct hash_verb *verb, struct names *names)
 {
-    if (!list_names(&verb->job, names_next, names, print_name, verb))
+    struct job *job = &verb->job;
+    if (!list_names(job, names_next, names, list_file, verb))
         return;
-    int error = output_publish(verb->job.output);
-    if (error)
-        job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
+    job->is_listed = job->events != NULL; /* who reads names needs no summary */
+    fail_of_names(verb, names);
+    job_publish(job);
 }
 
 static void run(struct hash_verb *verb, struct names *names)
 {
-    if (verb->writes_manifest && !write_edge(verb, manifest_header))
+    if (verb->writes_manifest && !write_header(verb))
         return;
-    if (!job_run(&verb->job, names_next, names, false))
-        return;
-    if (!verb->writes_manifest)
-        return;
-    if (!write_edge(verb, manifest_trailer))
-        return;
-    int error = output_publish(verb->job.output);
-    if (error)
-        job_fatal(&verb->job, output_name(verb->job.output), fault_system(TM_OP_WRITE, error));
+    bool ended = job_run(&verb->job, names_next, names, false);
+    fail_of_names(verb, names);
+    if (ended && !verb->job.failed && verb->writes_manifest)
+        job_publish(&verb->job);
 }
 
 int verb_hash(const struct options *options)
@@ -213,8 +224,7 @@ int verb_hash(const struct options *options)
     const char *failed_path = NULL;
     if (!job_begin(&verb.job, options, "hash", "hashed") || !prepare(&verb, options))
         return job_end(&verb.job);
-    int error =
-        names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
+    int error = names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error)
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
     else if ((verb.writes_manifest || options->dry_run) && !open_output(&verb))

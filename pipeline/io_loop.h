@@ -55,7 +55,8 @@ struct io_engine {
     void (*submit)(struct io_loop *loop, struct io_chain *chain);
     /* A chain that is done, or NULL: none is at the moment. Does not block. */
     struct io_chain *(*complete)(struct io_loop *loop);
-    /* Sleeps until complete() may have something, the bell has rung, or the job is over. */
+    /* Sleeps until complete() may have something, the bell has rung since the last call, or the
+     * job is over. May return early. */
     void (*wait)(struct io_loop *loop);
 };
 

@@ -53,6 +53,7 @@ struct io_loop {
     bool direct;                         /* the ring has a table of its own for descriptors */
     bool registered;                     /* setup.buffer is */
     bool bell_polled, stop_polled;
+    bool rung; /* the bell's completion was met outside of wait(), whose caller must hear of it */
     bool stopping;
     unsigned chain_count;
     struct io_chain **chains; /* in flight, by number; NULL: none */
@@ -441,6 +442,7 @@ static void completed(struct io_loop *loop, uint64_t data, int64_t result, bool 
     if (data == USER_BELL) {
         eventfd_t value;
         loop->bell_polled = false;
+        loop->rung = true;
         (void)eventfd_read(loop->setup.bell_fd, &value);
         return;
     }
@@ -516,6 +518,10 @@ static void cancel_endless(struct io_loop *loop)
 
 static void uring_wait(struct io_loop *loop)
 {
+    if (loop->rung) {
+        loop->rung = false;
+        return;
+    }
     if (loop->stopping)
         cancel_endless(loop);
     else

@@ -78,8 +78,6 @@ static void release_task(struct event_loop *loop, struct task *task)
     loop->busy--;
     if (task == loop->alone)
         loop->alone = NULL;
-    if (loop->ended && graph_is_cancelled(loop->graph))
-        return; /* its queues are closed */
     uint64_t before = clock_ns();
     if (queue_put(output, task->view.index) != QUEUE_OK)
         loop->ended = true;
@@ -128,36 +126,41 @@ static void forget_wanting(struct event_loop *loop, struct task *task)
         *link = task->wanting;
 }
 
-static void end_strand(struct event_loop *loop, struct strand *strand)
+/* True: it was the last of its task. */
+static bool free_strand(struct event_loop *loop, struct strand *strand)
 {
-    struct task *task = strand->task;
     strand->free = loop->free;
     loop->free = strand;
-    forget_wanting(loop, task); /* where one found nothing to do, another will not */
-    if (--task->active)
-        return;
-    worker_count_item(loop->slot, task->stage, &task->view);
-    task->stage++;
-    begin_stage(loop, task);
+    forget_wanting(loop, strand->task); /* where one found nothing to do, another will not */
+    return --strand->task->active == 0;
+}
+
+static void drop_item(struct event_loop *loop, struct task *task)
+{
+    task->is_busy = false;
+    loop->busy--;
+    loop->ended = true;
 }
 
 static void resume(struct event_loop *loop, struct strand *strand)
 {
     struct task *task = strand->task;
     if (graph_is_cancelled(loop->graph)) {
-        loop->ended = true;
-        task->stage = loop->group->stage_count; /* the item is dropped */
-        end_strand(loop, strand);
+        if (free_strand(loop, strand))
+            drop_item(loop, task);
         return;
     }
     uint64_t before = clock_ns();
     bool goes_on =
         stage_of(loop, task)->step(task->worker.state[task->stage], &task->view, &strand->chain);
     slot_add(&loop->slot->stage[task->stage].busy_ns, clock_ns() - before);
-    if (goes_on)
+    if (goes_on) {
         loop->engine->submit(loop->io, &strand->chain);
-    else
-        end_strand(loop, strand);
+    } else if (free_strand(loop, strand)) {
+        worker_count_item(loop->slot, task->stage, &task->view);
+        task->stage++;
+        begin_stage(loop, task);
+    }
 }
 
 static void begin_strand(struct event_loop *loop, struct task *task)

@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/setup.sh
 . scripts/setup.sh
+# shellcheck source=scripts/ctest.sh
+. scripts/ctest.sh
 install_for_testing
 cmake --preset dev >/dev/null
 cmake --build --preset dev
-ctest --preset dev "$@"
+run_ctest dev "$@"

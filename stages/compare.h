@@ -12,10 +12,9 @@
 /* The attachment: this header, then the digests of the record's algorithms in order of their ids.
  * Copied byte by byte: an attachment is not aligned. */
 struct expectation {
-    uint64_t line_number;
     uint64_t size_bytes;
-    uint32_t manifest; /* number of the manifest that the line is from */
     uint8_t has_size;
+    uint8_t is_guess; /* which algorithm it is was told by the digest's length alone */
 };
 
 #define EXPECTATION_BYTES_MAX (sizeof(struct expectation) + DIGEST_COUNT * DIGEST_MAX_BYTES)

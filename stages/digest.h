@@ -10,23 +10,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum digest_id {
-    DIGEST_MD5,        /* RFC 1321 */
-    DIGEST_SHA1,       /* FIPS 180-4, as all of SHA-2 */
-    DIGEST_SHA224,
-    DIGEST_SHA256,
-    DIGEST_SHA384,
-    DIGEST_SHA512,
-    DIGEST_SHA512_256,
-    DIGEST_SHA3_256, /* FIPS 202 */
-    DIGEST_SHA3_512,
-    DIGEST_BLAKE2B, /* RFC 7693, 512 bits */
-    DIGEST_BLAKE2S, /* 256 bits */
-    DIGEST_CRC32,   /* RFC 1952, as in gzip and `rhash --crc32` */
-    DIGEST_XXH3,    /* XXH3 64 bits, canonical (big-endian) */
-    DIGEST_XXH128,  /* XXH3 128 bits, canonical */
-    DIGEST_COUNT
-};
+/* Each with its name on our command line. MD5: RFC 1321; SHA-1, SHA-2: FIPS 180-4; SHA-3: FIPS 202;
+ * BLAKE2: RFC 7693, with 512 and 256 bits; CRC-32: RFC 1952, as in gzip and `rhash --crc32`; XXH3
+ * with 64 and 128 bits: canonical (big-endian). */
+#define DIGEST_LIST(X)                                                                             \
+    X(DIGEST_MD5, "md5")                                                                           \
+    X(DIGEST_SHA1, "sha1")                                                                         \
+    X(DIGEST_SHA224, "sha224")                                                                     \
+    X(DIGEST_SHA256, "sha256")                                                                     \
+    X(DIGEST_SHA384, "sha384")                                                                     \
+    X(DIGEST_SHA512, "sha512")                                                                     \
+    X(DIGEST_SHA512_256, "sha512-256")                                                             \
+    X(DIGEST_SHA3_256, "sha3-256")                                                                 \
+    X(DIGEST_SHA3_512, "sha3-512")                                                                 \
+    X(DIGEST_BLAKE2B, "blake2b")                                                                   \
+    X(DIGEST_BLAKE2S, "blake2s")                                                                   \
+    X(DIGEST_CRC32, "crc32")                                                                       \
+    X(DIGEST_XXH3, "xxh3")                                                                         \
+    X(DIGEST_XXH128, "xxh128")
+
+#define DIGEST_ENUM(identifier, name) identifier,
+enum digest_id { DIGEST_LIST(DIGEST_ENUM) DIGEST_COUNT };
+#undef DIGEST_ENUM
 
 #define DIGEST_MAX_BYTES 64
 

@@ -20,15 +20,17 @@
 
 #include "stages/digest.h"
 
-enum manifest_format {
-    MANIFEST_GNU,
-    MANIFEST_BSD,
-    MANIFEST_GNU0,
-    MANIFEST_MTREE,
-    MANIFEST_HASHDEEP,
-    MANIFEST_JSON,
-    MANIFEST_FORMAT_COUNT
-};
+#define MANIFEST_FORMAT_LIST(X)                                                                    \
+    X(MANIFEST_GNU, "gnu")                                                                         \
+    X(MANIFEST_BSD, "bsd")                                                                         \
+    X(MANIFEST_GNU0, "gnu0")                                                                       \
+    X(MANIFEST_MTREE, "mtree")                                                                     \
+    X(MANIFEST_HASHDEEP, "hashdeep")                                                               \
+    X(MANIFEST_JSON, "json")
+
+#define MANIFEST_ENUM(identifier, name) identifier,
+enum manifest_format { MANIFEST_FORMAT_LIST(MANIFEST_ENUM) MANIFEST_FORMAT_COUNT };
+#undef MANIFEST_ENUM
 
 /* Writing (manifest_write.c). */
 
@@ -48,48 +50,53 @@ bool manifest_supports(enum manifest_format format, uint32_t algorithms, char *w
                        size_t why_bytes);
 
 /* The entry's lines. With several algorithms gnu, gnu0 and bsd have one line for each. Bytes
- * written (no NUL), -ENOSPC (a part may have been written), -EINVAL when the format does not support
- * the algorithms, -EILSEQ when it cannot hold the name. Any thread. */
+ * written (no NUL), -ENOSPC (a part may have been written), -EINVAL when the format does not
+ * support the algorithms, -EILSEQ when it cannot hold the name. Any thread. */
 ptrdiff_t manifest_render(enum manifest_format format, const struct manifest_entry *entry,
                           char *buffer, size_t capacity);
 
-/* What comes before the first and after the last entry; often nothing. 1024 bytes are enough. */
+/* What comes before the first entry; often nothing. 1024 bytes are enough. */
 ptrdiff_t manifest_header(enum manifest_format format, uint32_t algorithms, char *buffer,
                           size_t capacity);
-ptrdiff_t manifest_trailer(enum manifest_format format, uint32_t algorithms, char *buffer,
-                           size_t capacity);
 
-/* Reading (manifest_read*.c): the format is recognised line by line; see the list above, and:
- * BSD tags as openssl, rhash, b3sum --tag and BSD tools write them, BagIt manifest-ALG.txt (RFC
- * 8493), rhash's SFV lines. */
+/* Reading (manifest_read.c and others): the format is recognised line by line; see the list above,
+ * and: BSD tags as openssl, rhash, b3sum --tag and BSD tools write them, BagIt manifest-ALG.txt
+ * (RFC 8493), rhash's SFV lines. */
 
 struct manifest_reader;
 
 struct manifest_reader_options {
     /* For lines that do not name their algorithm; 0: by the manifest's name, then the length of
-     * the digest. */
+     * the digest where that is enough. */
     uint32_t algorithms;
     const char *name; /* of the manifest's file, or NULL; borrowed */
-    /* As read(2): bytes, 0 at the end, or -errno; `wait` false: may answer -EAGAIN. */
+    /* As read(2): bytes, 0 at the end, or -errno (which manifest_next() returns); `wait` false: may
+     * answer -EAGAIN. */
     ssize_t (*read)(void *context, void *buffer, size_t bytes, bool wait);
     void *context;
 };
 
 enum manifest_line_kind {
     MANIFEST_LINE_ENTRY,
+    MANIFEST_LINE_UNCHECKED, /* names a file, but nothing that it could be compared with */
     MANIFEST_LINE_MALFORMED
 };
+
+#define MANIFEST_PATH_BYTES_MAX 65535
 
 /* Valid until the next call on the reader. */
 struct manifest_line {
     enum manifest_line_kind kind;
     uint64_t line_number; /* from 1 */
-    const char *reason;   /* malformed: what is wrong, without the line number */
-    const char *path;     /* NUL-terminated, unescaped */
+    const char *reason;   /* unchecked, malformed: what is wrong, without the line number */
+    const char *path;     /* NUL-terminated, unescaped; not of malformed lines */
     size_t path_bytes;
     bool has_size;
     uint64_t size_bytes;
     uint32_t algorithms; /* set of the digests given; may be 0 in mtree (size only) */
+    bool has_other;      /* digests of algorithms that are not ours were given, too */
+    bool is_guess; /* nothing but its length told the algorithm, and others have that length */
+    const char *foreign; /* unchecked: this algorithm, of which the manifest's name speaks */
     uint8_t digests[DIGEST_MAX_BYTES * DIGEST_COUNT]; /* placed by digest_offset() */
 };
 

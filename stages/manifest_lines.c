@@ -68,28 +68,6 @@ static size_t hex_length(const char *text, size_t bytes)
     return length;
 }
 
-/* The algorithm of an untagged digest: asked for, named by the manifest, or by its length. */
-static int untagged_algorithm(const struct manifest_context *context, size_t digits)
-{
-    static const enum digest_id by_length[] = {DIGEST_CRC32,  DIGEST_XXH3,   DIGEST_MD5,
-                                               DIGEST_SHA1,   DIGEST_SHA224, DIGEST_SHA256,
-                                               DIGEST_SHA384, DIGEST_SHA512};
-    int found = -1;
-    for (int id = 0; id < DIGEST_COUNT; id++)
-        if (context->options->algorithms & 1u << id &&
-            digest_algorithm((enum digest_id)id)->bytes * 2 == digits)
-            found = found < 0 ? id : -2;
-    if (found >= 0)
-        return found;
-    int named = context->named_algorithm;
-    if (named >= 0 && digest_algorithm((enum digest_id)named)->bytes * 2 == digits)
-        return named;
-    for (size_t i = 0; i < sizeof by_length / sizeof *by_length; i++)
-        if (digest_algorithm(by_length[i])->bytes * 2 == digits)
-            return (int)by_length[i];
-    return -1;
-}
-
 /* "HEX  name", "HEX *name", "XXH3_HEX  name" */
 static enum line_result untagged(struct manifest_context *context, char *text, size_t bytes,
                                  bool escaped, struct manifest_line *line)
@@ -102,10 +80,12 @@ static enum line_result untagged(struct manifest_context *context, char *text, s
     }
     size_t digits = hex_length(text, bytes);
     if (id < 0)
-        id = untagged_algorithm(context, digits);
-    if (id < 0 || digits + 2 > bytes || text[digits] != ' ' ||
-        !add_digest(line, id, text, digits))
+        id = untagged_algorithm(context, digits, line);
+    bool is_unknown = id < 0 && line->reason;
+    if (digits + 2 > bytes || text[digits] != ' ' ||
+        (!is_unknown && (id < 0 || !add_digest(line, id, text, digits))))
         return malformed(line, "not a checksum line");
+    line->has_other |= is_unknown;
     char *name = text + digits + 1;
     size_t name_bytes = bytes - digits - 1;
     /* A second blank or a star (binary) belongs to the separator; BSD's reversed form has one. */
@@ -157,9 +137,10 @@ static enum line_result tagged(char *text, size_t bytes, bool escaped, struct ma
     if (!tag_bytes || memchr(text, ' ', tag_bytes) || hex_length(text, tag_bytes) == tag_bytes)
         return LINE_NOTHING;
     int id = digest_by_name(text, tag_bytes);
-    if (id < 0)
+    line->has_other = id < 0 && hex_bytes >= 8 && hex_length(hex, hex_bytes) == hex_bytes;
+    if (id < 0 && !line->has_other)
         return malformed(line, "unknown digest algorithm");
-    if (!add_digest(line, id, hex, hex_bytes))
+    if (id >= 0 && !add_digest(line, id, hex, hex_bytes))
         return malformed(line, "digest of the wrong length");
     return take_name(line, open + 1, (size_t)(close - open) - 1, escaped);
 }
@@ -184,11 +165,16 @@ enum line_result parse_checksum_line(struct manifest_context *context, char *tex
         return LINE_NOTHING;
     }
     /* Lists written on other systems: the CR belongs to the line's end, as a name's own CR is
-     * escaped. */
-    if (bytes && text[bytes - 1] == '\r')
+     * escaped; but not before a NUL, where names stand as they are. */
+    if (context->ends_in_newline && bytes && text[bytes - 1] == '\r')
         text[--bytes] = '\0';
     if (!bytes)
         return LINE_NOTHING;
+    /* coreutils skips blanks before the digest; in SFV they would be the name's. */
+    while (!context->is_sfv && (*text == ' ' || *text == '\t')) {
+        text++;
+        bytes--;
+    }
     bool escaped = *text == '\\';
     if (escaped) {
         text++;
@@ -230,9 +216,14 @@ static enum line_result hashdeep_header(struct manifest_context *context, char *
 enum line_result parse_hashdeep_line(struct manifest_context *context, char *text, size_t bytes,
                                      struct manifest_line *line)
 {
-    if (bytes && text[bytes - 1] == '\r')
+    bool is_header = strncmp(text, "%%%%", 4) == 0;
+    bool has_cr = bytes && text[bytes - 1] == '\r';
+    if (is_header)
+        context->has_cr = has_cr;
+    /* A name is not escaped: where the header has no CR before its end, this one is the name's. */
+    if (has_cr && context->has_cr)
         text[--bytes] = '\0';
-    if (strncmp(text, "%%%%", 4) == 0)
+    if (is_header)
         return hashdeep_header(context, text, line);
     if (*text == '#' || !bytes)
         return LINE_NOTHING;

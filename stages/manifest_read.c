@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define READ_BYTES 65536
 
@@ -89,36 +88,6 @@ bool parse_number(const char *text, size_t bytes, uint64_t *number)
     }
     *number = value;
     return true;
-}
-
-/* What the manifest's own name says of its digests: "SHA256SUMS", "x.md5", "manifest-sha512.txt". */
-static void learn_from_name(struct manifest_context *context)
-{
-    const char *name = context->options->name;
-    context->named_algorithm = -1;
-    if (!name)
-        return;
-    const char *slash = strrchr(name, '/');
-    name = slash ? slash + 1 : name;
-    size_t bytes = strlen(name);
-    const char *bag = strncmp(name, "tagmanifest-", 12) == 0  ? name + 12
-                      : strncmp(name, "manifest-", 9) == 0 ? name + 9
-                                                           : NULL;
-    if (bag && bytes > 4 && strcmp(name + bytes - 4, ".txt") == 0) {
-        context->named_algorithm = digest_by_name(bag, strlen(bag) - 4);
-        context->is_bagit = context->named_algorithm >= 0;
-        return;
-    }
-    const char *dot = strrchr(name, '.');
-    if (dot) {
-        context->is_sfv = strcasecmp(dot, ".sfv") == 0;
-        context->named_algorithm =
-            context->is_sfv ? DIGEST_CRC32 : digest_by_name(dot + 1, strlen(dot + 1));
-    }
-    /* "SHA256SUMS", "sha256sum.txt", "MD5SUMS.new" */
-    const char *sum = strcasestr(name, "sum");
-    if (context->named_algorithm < 0 && sum)
-        context->named_algorithm = digest_by_name(name, (size_t)(sum - name));
 }
 
 int manifest_reader_create(const struct manifest_reader_options *options,
@@ -254,6 +223,13 @@ static enum line_result parse(struct manifest_reader *reader, char *text, size_t
     return parse_checksum_line(&reader->context, text, bytes, line);
 }
 
+/* A file of which no digest is known must never be taken for a good one. Only mtree lists files
+ * with nothing but their size on purpose, and then names no digest at all. */
+static bool can_compare(const struct manifest_reader *reader, const struct manifest_line *line)
+{
+    return line->algorithms || (reader->mode == LINES_MTREE && line->has_size && !line->has_other);
+}
+
 int manifest_next(struct manifest_reader *reader, bool wait, struct manifest_line *line)
 {
     for (;;) {
@@ -264,6 +240,7 @@ int manifest_next(struct manifest_reader *reader, bool wait, struct manifest_lin
             return got;
         *line = (struct manifest_line){.line_number = reader->lines};
         enum line_result result = LINE_NOTHING;
+        reader->context.ends_in_newline = reader->separator == '\n';
         if (text && !reader->mode_known && bytes)
             find_mode(reader, text);
         if (!text)
@@ -272,7 +249,11 @@ int manifest_next(struct manifest_reader *reader, bool wait, struct manifest_lin
             result = parse(reader, text, bytes, line);
         if (result == LINE_NOTHING)
             continue;
-        line->kind = result == LINE_ENTRY ? MANIFEST_LINE_ENTRY : MANIFEST_LINE_MALFORMED;
+        line->kind = result == LINE_MALFORMED    ? MANIFEST_LINE_MALFORMED
+                     : can_compare(reader, line) ? MANIFEST_LINE_ENTRY
+                                                 : MANIFEST_LINE_UNCHECKED;
+        if (line->kind == MANIFEST_LINE_UNCHECKED && !line->reason)
+            line->reason = "no digest that can be checked";
         return 1;
     }
 }

@@ -40,11 +40,22 @@ struct mtree_entry {
     bool has_type;
 };
 
+static bool is_word(const char *text, size_t bytes, const char *word)
+{
+    return strlen(word) == bytes && memcmp(text, word, bytes) == 0;
+}
+
+/* Our digest of that name, -1: one that is not ours, -2: none. */
 static int mtree_digest(const char *key, size_t bytes)
 {
-    if (bytes > 6 && strncmp(key + bytes - 6, "digest", 6) == 0)
-        bytes -= 6;
-    return digest_by_name(key, bytes);
+    bool is_digest = bytes > 6 && strncmp(key + bytes - 6, "digest", 6) == 0;
+    int id = digest_by_name(key, is_digest ? bytes - 6 : bytes);
+    if (id >= 0)
+        return id;
+    return is_digest || is_word(key, bytes, "cksum") || is_word(key, bytes, "rmd160") ||
+                   is_word(key, bytes, "ripemd160")
+               ? -1
+               : -2;
 }
 
 /* One keyword; false: malformed. */
@@ -57,16 +68,17 @@ static bool take_keyword(struct mtree_entry *entry, const char *word, size_t byt
     size_t key_bytes = (size_t)(equals - word);
     const char *value = equals + 1;
     size_t value_bytes = bytes - key_bytes - 1;
-    if (key_bytes == 4 && strncmp(word, "type", 4) == 0) {
+    if (is_word(word, key_bytes, "type")) {
         entry->has_type = true;
-        entry->is_file = value_bytes == 4 && strncmp(value, "file", 4) == 0;
+        entry->is_file = is_word(value, value_bytes, "file");
         return true;
     }
-    if (key_bytes == 4 && strncmp(word, "size", 4) == 0) {
+    if (is_word(word, key_bytes, "size")) {
         line->has_size = true;
         return parse_number(value, value_bytes, &line->size_bytes);
     }
     int id = mtree_digest(word, key_bytes);
+    line->has_other |= id == -1;
     return id < 0 || add_digest(line, id, value, value_bytes);
 }
 
@@ -130,8 +142,7 @@ static enum line_result place_entry(struct manifest_context *context,
     bool is_whole = memchr(name, '/', name_bytes) != NULL;
     size_t base = is_whole ? 0 : context->directory_bytes;
     memcpy(context->path, context->directory, base);
-    ptrdiff_t bytes =
-        unvis(name, name_bytes, context->path + base, MANIFEST_PATH_BYTES_MAX - base);
+    ptrdiff_t bytes = unvis(name, name_bytes, context->path + base, MANIFEST_PATH_BYTES_MAX - base);
     if (bytes < 0)
         return malformed(line, "file name is too long");
     size_t path_bytes = base + (size_t)bytes;
@@ -367,8 +378,7 @@ static const char *take_member(struct json_text *json, struct manifest_line *lin
         return NULL;
     }
     int id = digest_by_name(key, key_bytes);
-    return id < 0 || add_digest(line, id, value, value_bytes) ? NULL
-                                                              : "digest of the wrong length";
+    return id < 0 || add_digest(line, id, value, value_bytes) ? NULL : "digest of the wrong length";
 }
 
 enum line_result parse_json_line(struct manifest_context *context, char *text, size_t bytes,

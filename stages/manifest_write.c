@@ -16,9 +16,8 @@
 
 #include "stages/text.h"
 
-/* What the format can hold; `names` is how a user would list it, NULL for all. */
+/* What the format can hold. */
 struct format {
-    const char *name;
     uint32_t algorithms;
     bool bare; /* an entry without any digest still makes sense */
 };
@@ -28,21 +27,22 @@ struct format {
 /* mtree: the keywords that libarchive reads and writes, without cksum= and rmd160digest=.
  * hashdeep: what it knows as well (tiger, whirlpool) is none of ours. */
 static const struct format formats[MANIFEST_FORMAT_COUNT] = {
-    [MANIFEST_GNU] = {"gnu", ALL_ALGORITHMS, false},
-    [MANIFEST_BSD] = {"bsd", ALL_ALGORITHMS, false},
-    [MANIFEST_GNU0] = {"gnu0", ALL_ALGORITHMS, false},
-    [MANIFEST_MTREE] = {"mtree",
-                        1u << DIGEST_MD5 | 1u << DIGEST_SHA1 | 1u << DIGEST_SHA256 |
+    [MANIFEST_GNU] = {ALL_ALGORITHMS, false},
+    [MANIFEST_BSD] = {ALL_ALGORITHMS, false},
+    [MANIFEST_GNU0] = {ALL_ALGORITHMS, false},
+    [MANIFEST_MTREE] = {1u << DIGEST_MD5 | 1u << DIGEST_SHA1 | 1u << DIGEST_SHA256 |
                             1u << DIGEST_SHA384 | 1u << DIGEST_SHA512,
                         true},
-    [MANIFEST_HASHDEEP] = {"hashdeep", 1u << DIGEST_MD5 | 1u << DIGEST_SHA1 | 1u << DIGEST_SHA256,
-                           false},
-    [MANIFEST_JSON] = {"json", ALL_ALGORITHMS, true},
+    [MANIFEST_HASHDEEP] = {1u << DIGEST_MD5 | 1u << DIGEST_SHA1 | 1u << DIGEST_SHA256, false},
+    [MANIFEST_JSON] = {ALL_ALGORITHMS, true},
 };
 
 const char *manifest_format_name(enum manifest_format format)
 {
-    return (unsigned)format < MANIFEST_FORMAT_COUNT ? formats[format].name : "unknown";
+#define FORMAT_NAME(identifier, name) [identifier] = name,
+    static const char *const names[] = {MANIFEST_FORMAT_LIST(FORMAT_NAME)};
+#undef FORMAT_NAME
+    return (unsigned)format < MANIFEST_FORMAT_COUNT ? names[format] : "unknown";
 }
 
 /* The cursor. */
@@ -73,27 +73,13 @@ static inline void put_text(struct cursor *out, const char *text)
     put(out, text, strlen(text));
 }
 
-#define HEX_ROW(h)                                                                                 \
-    {h, '0'}, {h, '1'}, {h, '2'}, {h, '3'}, {h, '4'}, {h, '5'}, {h, '6'}, {h, '7'}, {h, '8'},      \
-        {h, '9'}, {h, 'a'}, {h, 'b'}, {h, 'c'}, {h, 'd'}, {h, 'e'},                                \
-    {                                                                                              \
-        h, 'f'                                                                                     \
-    }
-
-static const char hex_pairs[256][2] = {
-    HEX_ROW('0'), HEX_ROW('1'), HEX_ROW('2'), HEX_ROW('3'), HEX_ROW('4'), HEX_ROW('5'),
-    HEX_ROW('6'), HEX_ROW('7'), HEX_ROW('8'), HEX_ROW('9'), HEX_ROW('a'), HEX_ROW('b'),
-    HEX_ROW('c'), HEX_ROW('d'), HEX_ROW('e'), HEX_ROW('f'),
-};
-
 static void put_hex(struct cursor *out, const uint8_t *bytes, size_t count)
 {
     if (out->full || 2 * count > (size_t)(out->end - out->at)) {
         out->full = true;
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        memcpy(out->at + 2 * i, hex_pairs[bytes[i]], 2);
+    text_hex(bytes, count, out->at);
     out->at += 2 * count;
 }
 
@@ -117,6 +103,21 @@ static void put_seconds(struct cursor *out, int64_t seconds, uint32_t nanosecond
     put_number(out, seconds < 0 ? 0 - (uint64_t)seconds : (uint64_t)seconds, 10, 1);
     put_byte(out, '.');
     put_number(out, nanoseconds, 10, 9);
+}
+
+/* A function of text.h into the rest of the buffer. Its NUL takes the place of the byte that
+ * follows every name, so "does not fit with its NUL" is exactly "does not fit". */
+static void put_encoded(struct cursor *out, const char *path, size_t bytes,
+                        size_t (*encode)(const char *, size_t, char *, size_t))
+{
+    if (out->full)
+        return;
+    size_t left = (size_t)(out->end - out->at);
+    size_t length = encode(path, bytes, out->at, left);
+    if (length >= left)
+        out->full = true;
+    else
+        out->at += length;
 }
 
 /* The digests of an entry in order of their ids. */
@@ -154,23 +155,10 @@ static bool gnu_must_escape(const char *path, size_t bytes)
 
 static void put_gnu_name(struct cursor *out, const char *path, size_t bytes, bool escape)
 {
-    if (!escape) {
+    if (escape)
+        put_encoded(out, path, bytes, text_gnu_escape);
+    else
         put(out, path, bytes);
-        return;
-    }
-    size_t run = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        const char *as = path[i] == '\\'   ? "\\\\"
-                         : path[i] == '\n' ? "\\n"
-                         : path[i] == '\r' ? "\\r"
-                                           : NULL;
-        if (!as)
-            continue;
-        put(out, path + run, i - run);
-        put(out, as, 2);
-        run = i + 1;
-    }
-    put(out, path + run, bytes - run);
 }
 
 /* xxhsum -c takes 16 digits and a name for XXH64 and would call the file damaged. For XXH3
@@ -314,21 +302,6 @@ static bool json_is_plain(const char *path, size_t bytes)
     return true;
 }
 
-/* A function of text.h into the rest of the buffer. Its NUL takes the place of the closing quote
- * that follows, so "does not fit with its NUL" is exactly "does not fit". */
-static void put_encoded(struct cursor *out, const char *path, size_t bytes,
-                        size_t (*encode)(const char *, size_t, char *, size_t))
-{
-    if (out->full)
-        return;
-    size_t left = (size_t)(out->end - out->at);
-    size_t length = encode(path, bytes, out->at, left);
-    if (length >= left)
-        out->full = true;
-    else
-        out->at += length;
-}
-
 static void put_json(struct cursor *out, const struct manifest_entry *entry)
 {
     struct walk walk = {entry->algorithms, entry->digests};
@@ -393,7 +366,8 @@ bool manifest_supports(enum manifest_format format, uint32_t algorithms, char *w
         return false;
     }
     if (!algorithms && !row->bare) {
-        snprintf(why, why_bytes, "the %s format needs at least one checksum algorithm", row->name);
+        snprintf(why, why_bytes, "the %s format needs at least one checksum algorithm",
+                 manifest_format_name(format));
         return false;
     }
     uint32_t missing = algorithms & ~row->algorithms;
@@ -407,7 +381,8 @@ bool manifest_supports(enum manifest_format format, uint32_t algorithms, char *w
     out = (struct cursor){good, good + sizeof good - 1, false};
     put_names(&out, row->algorithms);
     *out.at = '\0';
-    snprintf(why, why_bytes, "the %s format cannot hold %s (it takes %s)", row->name, bad, good);
+    snprintf(why, why_bytes, "the %s format cannot hold %s (it takes %s)",
+             manifest_format_name(format), bad, good);
     return false;
 }
 
@@ -462,15 +437,4 @@ ptrdiff_t manifest_header(enum manifest_format format, uint32_t algorithms, char
         put_text(&out, ",filename\n## Invoked from: .\n## $ treemill\n## \n");
     }
     return finish(&out, buffer);
-}
-
-/* None of the formats has one today; the caller need not know that. */
-ptrdiff_t manifest_trailer(enum manifest_format format, uint32_t algorithms, char *buffer,
-                           size_t capacity)
-{
-    (void)format;
-    (void)algorithms;
-    (void)buffer;
-    (void)capacity;
-    return 0;
 }

@@ -4,11 +4,13 @@
 
 #include "stages/sha256_private.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
+#if SHA256_KERNELS
 
-/* 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
+#include <cpuid.h>
+
+/* Sections of FIPS 180-4 are given by their numbers.
+ *
+ * 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 const uint32_t sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -169,7 +171,6 @@ static void run_pairs(struct run *run)
 void sha256_many(const struct sha256_kernels *kernels, enum digest_id id, size_t offset,
                  const struct digest_message *const *messages, size_t count)
 {
-#if defined(__x86_64__)
     struct run run; /* columns are set when a message begins there */
     run.unfinished = 0;
     run.next = messages;
@@ -184,13 +185,7 @@ void sha256_many(const struct sha256_kernels *kernels, enum digest_id id, size_t
                  leave);
     if (kernels->pair)
         run_pairs(&run);
-#else
-    (void)kernels, (void)id, (void)offset, (void)messages, (void)count;
-    (void)run_wide, (void)run_pairs, (void)initial_224, (void)initial_256;
-#endif
 }
-
-#if defined(__x86_64__)
 
 /* Leaf 7, EBX bit 29. Not all compilers know this feature by name. It uses registers that every
  * system saves. */
@@ -221,6 +216,12 @@ bool sha256_has(unsigned columns, const char **why)
 }
 
 #else
+
+void sha256_many(const struct sha256_kernels *kernels, enum digest_id id, size_t offset,
+                 const struct digest_message *const *messages, size_t count)
+{
+    (void)kernels, (void)id, (void)offset, (void)messages, (void)count; /* there are none */
+}
 
 bool sha256_has(unsigned columns, const char **why)
 {

@@ -3,7 +3,7 @@
  * The rounds of a second message fill that time. */
 #include "stages/sha256_private.h"
 
-#if defined(__x86_64__)
+#if SHA256_KERNELS
 
 #include <immintrin.h>
 

@@ -9,7 +9,7 @@
  */
 #include "stages/sha256_private.h"
 
-#if defined(__x86_64__)
+#if SHA256_KERNELS
 
 #include <immintrin.h>
 

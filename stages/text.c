@@ -1,6 +1,5 @@
 #include "stages/text.h"
 
-#include <stdint.h>
 #include <string.h>
 
 /* The output of one call. A piece is put whole or not at all, and after the first piece that does
@@ -81,6 +80,25 @@ bool text_is_utf8(const char *bytes, size_t length)
     return true;
 }
 
+#define HEX_ROW(h)                                                                                 \
+    {h, '0'}, {h, '1'}, {h, '2'}, {h, '3'}, {h, '4'}, {h, '5'}, {h, '6'}, {h, '7'}, {h, '8'},      \
+        {h, '9'}, {h, 'a'}, {h, 'b'}, {h, 'c'}, {h, 'd'}, {h, 'e'},                                \
+    {                                                                                              \
+        h, 'f'                                                                                     \
+    }
+
+static const char hex_pairs[256][2] = {
+    HEX_ROW('0'), HEX_ROW('1'), HEX_ROW('2'), HEX_ROW('3'), HEX_ROW('4'), HEX_ROW('5'),
+    HEX_ROW('6'), HEX_ROW('7'), HEX_ROW('8'), HEX_ROW('9'), HEX_ROW('a'), HEX_ROW('b'),
+    HEX_ROW('c'), HEX_ROW('d'), HEX_ROW('e'), HEX_ROW('f'),
+};
+
+void text_hex(const uint8_t *bytes, size_t count, char *out)
+{
+    for (size_t i = 0; i < count; i++)
+        memcpy(out + 2 * i, hex_pairs[bytes[i]], 2);
+}
+
 size_t text_columns(const char *text)
 {
     size_t columns = 0;
@@ -119,6 +137,25 @@ size_t text_json_escape(const char *bytes, size_t length, char *out, size_t capa
         }
         at += step;
     }
+    return sink_finish(&sink);
+}
+
+size_t text_gnu_escape(const char *bytes, size_t length, char *out, size_t capacity)
+{
+    struct sink sink = {.out = out, .capacity = capacity};
+    size_t run = 0;
+    for (size_t at = 0; at < length; at++) {
+        const char *as = bytes[at] == '\\'   ? "\\\\"
+                         : bytes[at] == '\n' ? "\\n"
+                         : bytes[at] == '\r' ? "\\r"
+                                             : NULL;
+        if (!as)
+            continue;
+        sink_put(&sink, bytes + run, at - run);
+        sink_put(&sink, as, 2);
+        run = at + 1;
+    }
+    sink_put(&sink, bytes + run, length - run);
     return sink_finish(&sink);
 }
 

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Length in bytes (1 to 4) of the valid UTF-8 character at the start, 0 if there is none.
  * RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
@@ -29,6 +30,10 @@ size_t text_columns(const char *text);
  * text_is_utf8() first and use text_base64(). */
 size_t text_json_escape(const char *bytes, size_t length, char *out, size_t capacity);
 
+/* As coreutils escapes a name in a line of checksums: backslash, newline and carriage return
+ * become \\, \n and \r; the line says so by a leading backslash. */
+size_t text_gnu_escape(const char *bytes, size_t length, char *out, size_t capacity);
+
 /* RFC 4648 section 4, with padding. */
 size_t text_base64(const char *bytes, size_t length, char *out, size_t capacity);
 
@@ -39,5 +44,8 @@ size_t text_escape_terminal(const char *bytes, size_t length, char *out, size_t 
 
 /* The same for a whole message that may hold names escaped already: backslashes stay. */
 size_t text_escape_message(const char *bytes, size_t length, char *out, size_t capacity);
+
+/* Lower-case hexadecimal digits: 2 * count of them and no NUL. */
+void text_hex(const uint8_t *bytes, size_t count, char *out);
 
 #endif

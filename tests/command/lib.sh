@@ -4,6 +4,7 @@
 #   skip TEXT                ends the script as skipped, saying why (status 77)
 #   left_out TEXT            says what this machine or build cannot show; goes on
 #   has PROGRAM              whether it is installed; says so if it is not
+#   has_model NAME           whether `treemill info` says that the model is available
 #   pass, fail TEXT          count; fail shows what the last command printed
 #   check TEXT COMMAND...    passes when the command succeeds
 #   run COMMAND...           sets $status, writes $work/out and $work/err; 120 seconds at most
@@ -32,12 +33,15 @@ model_inline="--scan=inline --read=inline --hash=inline --write=inline"
 model_threads="--scan=threads:7 --read=threads:7 --hash=threads:7 --write=threads:7"
 model_processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
 
-# add_model NAME VALUE...: goes through `--read=VALUE`, too, if `treemill info` has the model
+has_model() {
+    "$TREEMILL" info | grep -E "^  $1 +[^ ]" | grep -qv "not available"
+}
+
+# add_model NAME VALUE...: goes through `--read=VALUE`, too, if the model is to be had here
 add_model() {
     local name=$1 value
     shift
-    "$TREEMILL" info | grep -Eq "^  $name +[^ ]" || return 0
-    "$TREEMILL" info | grep -Eq "^  $name +not available" && return 0
+    has_model "$name" || return 0
     for value in "$@"; do
         models+=("--read=$value")
         stage_models+=("$value")
@@ -142,8 +146,8 @@ ends() {
 }
 
 summed_up() {
-    check "one summary" [ "$(grep -Ec '^treemill: (hashed|verified) [0-9]' "$work/err")" -eq 1 ]
-    sed -Ei '/^treemill: (hashed|verified) [0-9]/d' "$work/err"
+    check "one summary" [ "$(grep -Ec '^treemill: (failed: )?(hashed|checked) [0-9]' "$work/err")" -eq 1 ]
+    sed -Ei '/^treemill: (failed: )?(hashed|checked) [0-9]/d' "$work/err"
 }
 
 assert_same() {

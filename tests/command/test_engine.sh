@@ -37,7 +37,7 @@ for engine in "${engines[@]}"; do
     sort out >"several-$engine"
     assert_same "several-$engine" several-auto "several algorithms, --engine=$engine"
 done
-(cd . && find tree -type f -print0 | xargs -0 sha224sum --tag) | sort >want-224
+find tree -type f -print0 | xargs -0 sha224sum --tag | sort >want-224
 grep '^SHA224' several-auto >out-224
 assert_same out-224 want-224 "sha224 as sha224sum has it"
 

@@ -83,6 +83,12 @@ if has rhash; then
     done
     xargs -0 rhash --sha256 <easy.names >theirs
     runs "verify rhash --sha256" "$TREEMILL" verify -q --strict theirs
+    # Names that need no escape, and are no text.
+    mkdir bytes && printf g >bytes/$'bytes-\xff\xfe' && printf m >bytes/$'tab\tname'
+    runs "hash of names that are no text" "$TREEMILL" hash -q -f -o ours bytes
+    runs "rhash -c of names that are no text" rhash -c ours
+    rhash -r --sha256 bytes >theirs
+    runs "verify rhash's names that are no text" "$TREEMILL" verify -q --strict --extra=ignore theirs
 fi
 if has xxhsum; then
     for pair in xxh3:-H3 xxh128:-H2; do
@@ -98,11 +104,26 @@ if has hashdeep; then
     runs "hashdeep -a" hashdeep -l -r -a -k ours easy
     hashdeep -l -r -c md5,sha1,sha256 easy >theirs
     runs "verify hashdeep's" "$TREEMILL" verify -q --strict theirs
+    printf g >easy/$'bytes-\xff\xfe' && printf j >'easy/back\slash'
+    runs "hash --format=hashdeep, odd names" \
+        "$TREEMILL" hash -q --format=hashdeep -a md5,sha256 -f -o ours easy
+    runs "hashdeep -a, odd names" hashdeep -l -r -a -k ours easy
+    hashdeep -l -r -c md5,sha1,sha256 easy >theirs
+    runs "verify hashdeep's, odd names" "$TREEMILL" verify -q --strict theirs
+    rm easy/bytes* easy/back*
 fi
 if has b3sum; then
-    # BLAKE3 is not ours: such lists are understood, and refused for what they are.
-    xargs -0 b3sum --no-names <easy.names >/dev/null
-    xargs -0 sha256sum <easy.names >theirs # b3sum's format is this, with another digest
+    # BLAKE3 is not ours. Its lists are recognised by their name; without one, an untagged digest of
+    # that length is taken as SHA-256, which fails and says what was guessed.
+    xargs -0 b3sum <easy.names >theirs.b3
+    refuses "verify b3sum's, by name" "$TREEMILL" verify -q theirs.b3
+    cp err said
+    runs "... said" grep -q 'theirs.b3: verify: .*BLAKE3' said
+    cp theirs.b3 theirs
+    refuses "verify b3sum's" "$TREEMILL" verify -q theirs
+    cp err said
+    runs "... said" grep -q 'were taken as sha256' said
+    xargs -0 sha256sum <easy.names >theirs # the format is this, with another digest
     runs "verify b3sum-style" "$TREEMILL" verify -q --strict theirs
 fi
 if has bsdtar; then

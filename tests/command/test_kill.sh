@@ -40,6 +40,18 @@ else
         crash "$point:2,rebuild:1" "$model_processes" # and once more while the queue is put right
     done
     crash "put_word:2,take_word:9,work:4,put_linked:30" "$model_processes"
+    # A verification counts no file twice and misses none.
+    for point in $points; do
+        status=0
+        # shellcheck disable=SC2086  # options are words
+        TREEMILL_CRASH=$point:4 timeout 60 "$TREEMILL" verify --progress=never $model_processes want \
+            >out 2>err || status=$?
+        check "verify, crash at $point" [ "$status" -eq 0 ]
+        check "verify, crash at $point: the summary" \
+            grep -q "verified $(wc -l <want) files " <(tr -d , <err)
+        check "verify, crash at $point: each result once, in order" \
+            cmp -s out <(sha256sum -c want 2>/dev/null)
+    done
     # The deaths that were planned do happen: the table of stages counts them.
     if command -v jq >/dev/null; then
         for point in $points; do

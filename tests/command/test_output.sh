@@ -162,7 +162,7 @@ for options in "${models[@]}" --json; do
     came=0
     for name in 1 2 3; do
         echo "tree/$name" >&5
-        while read -t 10 -r line <&6; do
+        while read -t 60 -r line <&6; do
             case $line in *tree/$name*) came=$((came + 1)) && break ;; esac
         done
     done

@@ -24,7 +24,7 @@ members() { # how many processes the job has
     ps -e -o pgid=,stat= | awk -v group="$pid" '$1 == group && $2 !~ /^Z/ {n++} END {print n + 0}'
 }
 
-soon() { # SECONDS COMMAND...: the command succeeds within that time
+soon() { # SECONDS COMMAND...: the command succeeds within that time, which is long: hangs count
     local tries=$(($1 * 20))
     shift
     while [ "$tries" -gt 0 ]; do
@@ -65,7 +65,7 @@ nothing_left() {
 # interrupt NAME SIGNAL STATUS TARGET: TARGET is the program alone, or - for all its processes
 interrupt() {
     kill -s "$2" -- "$4$pid"
-    check "$1: ends" ended 5
+    check "$1: ends" ended 60
     check "$1: 128+N" [ "$status" = "$3" ]
     check "$1: no file" nothing_left
     check "$1: silent" [ ! -s err ]
@@ -75,7 +75,7 @@ for model in "${models[@]}"; do
     for signal in INT:130 TERM:143 HUP:129; do
         # shellcheck disable=SC2086  # options are words
         start -q $model -o results/new tree
-        check "works $model" soon 10 works
+        check "works $model" soon 60 works
         # The keys of a terminal reach the workers, too.
         target=
         [ $signal != INT:130 ] || target=-
@@ -91,7 +91,7 @@ for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     start -q $model --files-from=idle
     echo tree/1 >&5
-    check "the first result is there $model" soon 10 cmp -s out first
+    check "the first result is there $model" soon 60 cmp -s out first
     interrupt "waiting for more names $model" INT 130 ""
     # shellcheck disable=SC2086  # options are words
     start -q $model -o results/new tree/1 - <idle
@@ -112,10 +112,40 @@ workers() {
 }
 # shellcheck disable=SC2086  # options are words
 start -q -o results/new $model_processes tree
-check "works before it hangs" soon 10 works
+check "works before it hangs" soon 60 works
 # shellcheck disable=SC2046  # numbers
-kill -STOP $(workers)
+with_processes && kill -STOP $(workers)
 interrupt "hanging workers" TERM 143 ""
+
+# A second signal does not wait for what the first one has begun, and takes nothing back.
+for model in "${models[@]}"; do
+    for signals in "INT INT" "INT TERM" "HUP INT" "TERM USR1 TERM"; do
+        # shellcheck disable=SC2086  # options are words
+        start -q $model -o results/new tree
+        check "works $model" soon 60 works
+        case $signals in
+        INT*) wanted=130 ;;
+        HUP*) wanted=129 ;;
+        *) wanted=143 ;;
+        esac
+        for signal in $signals; do kill -s "$signal" "$pid" 2>/dev/null; done
+        check "$signals: ends $model" ended 60
+        # Signals that are sent at once arrive in the order of their numbers: HUP, INT, TERM.
+        check "$signals: 128+N $model" [ "$status" = "$wanted" ]
+        check "$signals: no file $model" nothing_left
+        [[ $signals == *USR1* ]] || check "$signals: silent $model" [ ! -s err ]
+    done
+done
+# shellcheck disable=SC2086  # options are words
+start -q -o results/new $model_processes tree
+check "works before it hangs again" soon 60 works
+# shellcheck disable=SC2046  # numbers
+with_processes && kill -STOP $(workers)
+kill -INT "$pid"
+kill -INT "$pid" 2>/dev/null
+check "hanging workers, two signals: ends" ended 60
+check "hanging workers, two signals: 128+N" [ "$status" = 130 ]
+check "hanging workers, two signals: no file" nothing_left
 
 # A status when asked for, and on it goes.
 lines() { # COUNT: that many lines of messages are there
@@ -124,15 +154,15 @@ lines() { # COUNT: that many lines of messages are there
 for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     start --progress=never $model -o results/new tree
-    check "works on $model" soon 10 works
+    check "works on $model" soon 60 works
     kill -USR1 "$pid"
-    check "a status $model" soon 5 lines 1
+    check "a status $model" soon 60 lines 1
     kill -USR1 -- "-$pid"
-    check "another one $model" soon 5 lines 2
+    check "another one $model" soon 60 lines 2
     check "in one line each $model" [ "$(wc -l <err)" -eq 2 ]
     check "it goes on $model" kill -0 "$pid"
     kill -TERM "$pid"
-    check "until it is ended $model" ended 5
+    check "until it is ended $model" ended 60
     check "a summary says so $model" grep -q 'interrupted' err
     check "no file after that $model" nothing_left
 done
@@ -166,9 +196,9 @@ more=("--scan=processes:2" "--hash=processes:4")
 for model in "${models[@]}" "${more[@]}"; do
     # shellcheck disable=SC2086  # options are words
     start -q $model -o results/new tree
-    check "works to be killed $model" soon 10 works
+    check "works to be killed $model" soon 60 works
     kill -KILL "$pid"
-    check "no worker is left $model" ended 3
+    check "no worker is left $model" ended 60
     check "killed $model" [ "$status" -eq 137 ]
     check "no partial file $model" nothing_left
 done
@@ -182,7 +212,7 @@ kill -HUP "$pid"
 sleep 0.3
 check "HUP is ignored" kill -0 "$pid"
 kill -TERM "$pid"
-check "TERM is not" ended 5
+check "TERM is not" ended 60
 check "ended by TERM" [ "$status" -eq 143 ]
 
 finish

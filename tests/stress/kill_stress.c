@@ -1,19 +1,23 @@
 /* Stress of the whole engine: a graph of worker processes, killed at random and at marked points,
  * while items, single ones and streams, go through three stages.
  *
- *   kill_stress [KILLS [AT-POINTS [SEED]]]      default: 300 random kills, 100 at marked points
+ *   kill_stress [KILLS [AT-POINTS [SEED [ENGINE]]]]     default: 300 random kills, 100 at marked
+ *                                                       points, blocking I/O
  *
- * The long form is `kill_stress 9000 1000`. Checked: every item reaches the sink exactly once and
+ * The long form is `kill_stress 9000 1000`. ENGINE: sync, uring or epoll; with the last two each
+ * process is an event loop with several items in hand and reads in flight. Checked: every item reaches the sink exactly once and
  * in order, with the right content; the chunks of a stream are summed up in order by one worker
  * or, after its death, marked as broken by its follower (as the hash stage does); all credits are
  * back at the end; nothing hangs. Needs a build with TREEMILL_CRASH_POINTS for the second kind.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "pipeline/crash.h"
+#include "pipeline/io.h"
 #include "pipeline/graph_private.h"
 #include "tests/stress/harness.h"
 
@@ -76,7 +80,42 @@ static void mark_last(void *state, const struct item_view *view)
     content_of(view)->steps |= 4;
 }
 
-static const struct stage_ops first_stage = {.name = "read", .run = mark_first};
+/* Reads this program itself, so that there are operations in flight. */
+#define READ_BYTES  1024
+#define READ_OFFSET 2048
+
+static int reader_open(void *job, void **state)
+{
+    (void)job;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    *state = (void *)(intptr_t)(fd + 1); /* not NULL */
+    return fd < 0 ? -errno : 0;
+}
+
+static void reader_close(void *state)
+{
+    close((int)(intptr_t)state - 1);
+}
+
+static bool read_and_mark(void *state, const struct item_view *view, struct io_chain *chain)
+{
+    if (!chain->count) {
+        io_add(chain, (struct io_op){.code = IO_READ,
+                                     .fd = (int)(intptr_t)state - 1,
+                                     .data = view->input + READ_OFFSET,
+                                     .size = READ_BYTES,
+                                     .minimum = READ_BYTES});
+        return true;
+    }
+    CHECK(chain->op[0].result == READ_BYTES);
+    CHECK(memcmp(view->input + READ_OFFSET, "\177ELF", 4) == 0);
+    memset(view->input + READ_OFFSET, 0, READ_BYTES); /* whoever writes here later is found out */
+    mark_first(NULL, view);
+    return false;
+}
+
+static const struct stage_ops first_stage = {
+    .name = "read", .open = reader_open, .close = reader_close, .step = read_and_mark};
 static const struct stage_ops second_stage = {
     .name = "hash", .keyed = true, .open = summer_open, .close = free, .run = sum_stream};
 static const struct stage_ops third_stage = {.name = "write", .run = mark_last};
@@ -97,6 +136,8 @@ static int take_item(void *context, const struct item_view *view)
     CHECK(!fault_is_set(item->fault));
     CHECK(content->number == atomic_load(&seen.delivered)); /* in order: none lost, none doubled */
     CHECK(content->steps == 7);
+    for (unsigned i = 0; i < READ_BYTES; i++)
+        CHECK(view->input[READ_OFFSET + i] == 0);
     if (item->stream) {
         uint64_t chunks = item->chunk + 1;
         CHECK(item->last);
@@ -114,6 +155,7 @@ static int take_item(void *context, const struct item_view *view)
 
 static struct {
     unsigned random_kills, point_kills; /* wanted */
+    unsigned slots;
     struct crash_plan *plan;
     uint64_t random;
     _Atomic bool finished;
@@ -140,7 +182,7 @@ static void *kill_workers(void *unused)
                          1 + (uint32_t)(next_random(&killer.random) % 20));
         const char *stage;
         int pid;
-        unsigned number = (unsigned)(next_random(&killer.random) % 7);
+        unsigned number = (unsigned)(next_random(&killer.random) % killer.slots);
         if (killer.killed < killer.random_kills &&
             graph_worker(seen.graph, number, &stage, &pid) && pid > 0 && kill(pid, SIGKILL) == 0)
             killer.killed++;
@@ -211,6 +253,16 @@ int main(int argc, char **argv)
     killer.point_kills = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 100;
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) | 1 : 1;
     killer.random = seed;
+    enum io_kind io = IO_SYNC;
+    for (enum io_kind kind = IO_URING; argc > 4 && kind < IO_KIND_COUNT; kind++)
+        if (strcmp(argv[4], io_kind_name(kind)) == 0)
+            io = kind;
+    char why[128];
+    if (io != IO_SYNC && io_engine(io)->probe(why, sizeof why) < 0) {
+        printf("kill_stress: skipped: %s: %s\n", argv[4], why);
+        return 77;
+    }
+    unsigned depth = io == IO_SYNC ? 0 : 3;
 #ifndef TREEMILL_CRASH_POINTS
     killer.point_kills = 0;
 #endif
@@ -224,8 +276,10 @@ int main(int argc, char **argv)
         .lane_count = 1,
         .max_tries = 255, /* no item is to blame: it is always the killer */
         .lane[0] = {
-            .stage = {{.ops = &first_stage, .model = MODEL_PROCESSES, .workers = 2},
-                      {.ops = &second_stage, .model = MODEL_PROCESSES, .workers = 3},
+            .stage = {{.ops = &first_stage, .model = MODEL_PROCESSES, .workers = 2, .io = io,
+                       .depth = depth},
+                      {.ops = &second_stage, .model = MODEL_PROCESSES, .workers = 3, .io = io,
+                       .depth = depth},
                       {.ops = &third_stage, .model = MODEL_PROCESSES, .workers = 2}},
             .stage_count = 3,
             .items = 24,
@@ -238,6 +292,7 @@ int main(int argc, char **argv)
     time_t begun = time(NULL);
     CHECK(graph_create(&setup, &seen.graph) == 0);
     CHECK(graph_start(seen.graph) == 0);
+    killer.slots = seen.graph->slot_count;
     start_watchdog();
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, kill_workers, NULL) == 0);

@@ -1,11 +1,15 @@
 /* The command line: every row of the table, the messages, precedence. */
 #include "cli/options.h"
+#include "stages/digest.h"
+#include "stages/manifest.h"
 
 #include <check.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "stages/digest.h"
 
 enum { WORDS_MAX = 16, ERROR_BYTES = 512 };
 
@@ -273,13 +277,36 @@ START_TEST(verbs_table)
 }
 END_TEST
 
+/* What the options offer is what the stages' tables have, in the same order. */
+START_TEST(choices_of_stages)
+{
+    size_t count, seen = 0;
+    const struct option_row *rows = options_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct option_row *row = &rows[i];
+        if (strcmp(row->name, "algorithm") == 0) {
+            for (int id = 0; id < DIGEST_COUNT; id++)
+                ck_assert_str_eq(row->choices[id], digest_algorithm(id)->name);
+            ck_assert_ptr_null(row->choices[DIGEST_COUNT]);
+            seen++;
+        } else if (strcmp(row->name, "format") == 0) {
+            for (int format = 0; format < MANIFEST_FORMAT_COUNT; format++)
+                ck_assert_str_eq(row->choices[format], manifest_format_name(format));
+            ck_assert_ptr_null(row->choices[MANIFEST_FORMAT_COUNT]);
+            seen++;
+        }
+    }
+    ck_assert_uint_eq(seen, 3);
+}
+END_TEST
+
 START_TEST(gnu_forms)
 {
     PARSE("hash", "a", "-xvT4", "-", "--block=1M", "--", "--tag", "-x");
     ck_assert(parsed.one_file_system && parsed.verbose);
     ck_assert_uint_eq(parsed.threads, 4);
     ck_assert_uint_eq(parsed.block_size_bytes, 1 << 20);
-    ck_assert_int_eq(parsed.format, LIST_FORMAT_GNU);
+    ck_assert_int_eq(parsed.format, MANIFEST_GNU);
     ck_assert_uint_eq(parsed.operands.count, 4);
     ck_assert_str_eq(parsed.operands.items[0], "a");
     ck_assert_str_eq(parsed.operands.items[1], "-");
@@ -299,7 +326,7 @@ START_TEST(gnu_forms)
         ck_assert_pstr_eq(parsed.rules.items[i].text, expected[i].text);
     }
     PARSE("hash", "--zero", "--tag", "-a", "SHA256,md5", "--algorithm=md5,xxh3", "x");
-    ck_assert_int_eq(parsed.format, LIST_FORMAT_BSD);
+    ck_assert_int_eq(parsed.format, MANIFEST_BSD);
     ck_assert_uint_eq(parsed.algorithms.count, 3);
     ck_assert_str_eq(parsed.algorithms.items[0], "sha256");
     ck_assert_str_eq(parsed.algorithms.items[1], "md5");
@@ -309,6 +336,11 @@ START_TEST(gnu_forms)
     ck_assert_uint_eq(parsed.memory.bytes, 0);
     ck_assert(parsed.newer.is_date && parsed.newer.moment.tv_sec == 12);
     ck_assert_int_eq(parsed.on_change, CHANGE_FAIL);
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_AUTO);
+    PARSE("hash", "--engine=openssl", "x");
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_OPENSSL);
+    PARSE("verify", "--engine", "multibuffer", "m");
+    ck_assert_int_eq(parsed.engine, DIGEST_ENGINE_MULTIBUFFER);
     PARSE("hash", "--newer=stamp", "-Tauto", "x");
     ck_assert(!parsed.newer.is_date);
     ck_assert_str_eq(parsed.newer.text, "stamp");
@@ -368,7 +400,7 @@ START_TEST(messages)
     REFUSE("--memory: bad value '12Q': accepted: 1M or more, such as 64M or 1GiB, or 1% to 100%",
            "hash", "--memory=12Q", "x");
     REFUSE("-T (--threads): bad value 'q': accepted: 0 to 4096 or auto", "hash", "-Tq", "x");
-    REFUSE("--block-size: bad value '3': accepted: 4K to 1G, such as 64K, 1MiB or 500KB", "hash",
+    REFUSE("--block-size: bad value '3': accepted: 4K to 64M, such as 64K, 1MiB or 500KB", "hash",
            "--block-size", "3", "x");
     REFUSE("--max-size: bad value '99999999T': accepted: bytes, or a number with a unit such as "
            "64K, 1GiB or 500KB, below 16 EiB",
@@ -485,6 +517,7 @@ int main(void)
     tcase_add_test(cases, stage_precedence);
     tcase_add_test(cases, every_row);
     tcase_add_test(cases, verbs_table);
+    tcase_add_test(cases, choices_of_stages);
     tcase_add_test(cases, gnu_forms);
     tcase_add_test(cases, help_and_version);
     tcase_add_test(cases, messages);
