@@ -275,7 +275,7 @@ for model in "${models[@]}"; do
     run "${user[@]}" verify $model manifest
     check "verify $model" [ "$status $(grep -c ': FAILED open or read$' out)" = "1 5" ]
     check "verify, the other file $model" grep -qx 'tree/a: OK' out
-    check "verify, a reason each $model" [ "$(grep -Ec '^treemill: (tree|/dev)/.+: .+' err)" -eq 4 ]
+    check "verify, a reason each $model" [ "$(grep -Ec '^treemill: (tree|/dev)/.+: .+' err)" -eq 5 ]
     check "verify, one is missing $model" grep -qx 'treemill: 1 listed file is missing' err
 done
 
