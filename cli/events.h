@@ -15,7 +15,7 @@
  *   message  severity ("warning", "note", "skipped"), path (may be absent), text
  *   summary  verb, files, bytes, output_bytes (where there is output), errors, skipped,
  *            differing, missing, extra, elapsed_seconds, exit_status, interrupted,
- *            stages: (with --stats) see report_stats_json()
+ *            stages: see report_stats_json()
  *
  * The functions event_*() add one line to a json_writer and keep no state. A sink is a FILE that
  * whole lines go to; any thread of one process may use it, and the lines never mix.

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/estimate.h"
 #include "cli/events.h"
 #include "cli/input.h"
 #include "cli/signals.h"
@@ -19,6 +20,7 @@
 #include "stages/batch.h"
 #include "stages/digest.h"
 #include "stages/select.h"
+#include "stages/shortage.h"
 
 static bool wants_color(const struct options *options, bool is_terminal)
 {
@@ -177,6 +179,19 @@ static void sample_stage(struct progress_snapshot *out, struct tm_lane *lane, un
     out->stage[at].queue_capacity = sample.has_queue ? sample.queue_capacity : 0;
 }
 
+/* Whichever of walk and estimate has come farther. */
+static void use_estimate(struct job *job, struct progress_snapshot *out)
+{
+    uint64_t files, bytes;
+    if (out->totals_final) {
+        estimate_stop(job->estimate);
+        return;
+    }
+    out->totals_final = estimate_ask(job->estimate, &files, &bytes);
+    out->files_total = files > out->files_total ? files : out->files_total;
+    out->bytes_total = bytes > out->bytes_total ? bytes : out->bytes_total;
+}
+
 static void sample_job(void *context, struct progress_snapshot *out)
 {
     struct job *job = context;
@@ -185,6 +200,7 @@ static void sample_job(void *context, struct progress_snapshot *out)
     out->files_total = atomic_load_explicit(&job->totals.files, memory_order_relaxed);
     out->bytes_total = atomic_load_explicit(&job->totals.bytes, memory_order_relaxed);
     out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
+    use_estimate(job, out);
     out->errors = report_error_count(job->report);
     for (unsigned l = 0; l < 2; l++) {
         struct tm_lane *lane = graph_lane(job->graph, l);
@@ -257,20 +273,6 @@ static void arm_crash_points(struct job *job)
 #endif
 }
 
-static void report_failure(struct job *job)
-{
-    struct tm_fault fault;
-    const char *path;
-    if (!graph_failure(job->graph, &fault, &path))
-        return;
-    const char *name = *path ? path : NULL;
-    if (!name && job->output)
-        name = output_name(job->output);
-    else if (!name && job->events && fault.operation == TM_OP_WRITE)
-        name = "standard output"; /* where events go, whatever else does */
-    job_fatal(job, name, fault);
-}
-
 struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
                                  struct walk_totals *totals)
 {
@@ -287,6 +289,33 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
     };
 }
 
+void job_hear_signals(struct job *job, struct tm_graph *graph, const struct signals *signals)
+{
+    job->start_error = signals_start(signals);
+    job->lacking = shortage_lacking();
+    if (job->start_error || job->lacking)
+        graph_cancel(graph);
+}
+
+void job_report_failure(struct job *job, struct tm_graph *graph)
+{
+    struct tm_fault fault;
+    const char *path;
+    if (graph_failure(graph, &fault, &path)) {
+        const char *name = *path ? path : NULL;
+        if (!name && job->output)
+            name = output_name(job->output);
+        else if (!name && job->events && fault.operation == TM_OP_WRITE)
+            name = "standard output"; /* where events go, whatever else does */
+        job_fatal(job, name, fault);
+    } else if (job->start_error) {
+        job_fatal(job, NULL, fault_system(TM_OP_START, job->start_error));
+    } else if (job->lacking) {
+        job_usage(job, "too few open files are allowed: at least %u more are needed (ulimit -n)",
+                  job->lacking);
+    }
+}
+
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail)
@@ -301,18 +330,20 @@ bool job_run(struct job *job,
     signals_block();
     error = graph_start(job->graph); /* forks: no thread may exist before */
     if (error) {
-        report_failure(job);
+        job_report_failure(job, job->graph);
         if (!job->failed)
             job_fatal(job, NULL, fault_system(TM_OP_START, error));
         return false;
     }
+    if (!directories_fail) /* the names are what a manifest lists then */
+        job->estimate = estimate_create(job->options, job->selection);
     start_progress(job);
     struct signals signals = {
         .graph = job->graph,
         .progress = job->progress,
         .temporary = job->output ? output_temporary(job->output) : NULL,
     };
-    signals_start(&signals);
+    job_hear_signals(job, job->graph, &signals);
     struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
     walk.directories_fail = directories_fail;
     walk.next = next;
@@ -320,9 +351,10 @@ bool job_run(struct job *job,
     error = walk_run(&walk);
     graph_finish(job->graph);
     signals_stop();
+    estimate_stop(job->estimate);
     progress_stop(job->progress);
     job->progress = NULL;
-    report_failure(job);
+    job_report_failure(job, job->graph);
     if (error == -ENOMEM && !job->failed)
         job_fatal(job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
     return !job->failed && !signals_caught();
@@ -437,11 +469,10 @@ int job_end(struct job *job)
     struct stage_stats stats[2 * LANE_STAGES_MAX];
     unsigned stat_count = 0;
     int status = job->report ? exit_status(job) : EXIT_FATAL;
-    if (job->graph && job->options->stats) {
+    if (job->graph)
         stat_count = collect_stats(job, stats);
-        if (!job->events)
-            report_stats(stderr, stats, stat_count);
-    }
+    if (stat_count && job->options->stats && !job->events)
+        report_stats(stderr, stats, stat_count);
     if ((job->graph || job->is_listed) && (!job->failed || job->files_good)) {
         char done[64];
         struct report_summary summary = {
@@ -469,7 +500,8 @@ int job_end(struct job *job)
     }
     output_discard(job->output);
     graph_destroy(job->graph);
-    selection_destroy(job->selection);
+    if (estimate_destroy(job->estimate))
+        selection_destroy(job->selection);
     report_destroy(job->report);
     events_destroy(job->events);
     return status;

@@ -17,8 +17,10 @@
 #include "cli/report.h"
 #include "stages/walk.h"
 
+struct estimate;
 struct file_record;
 struct selection;
+struct signals;
 
 enum exit_status {
     EXIT_DONE = 0,
@@ -34,6 +36,7 @@ struct job {
     struct report *report;
     struct events *events; /* --json, or NULL */
     struct progress *progress;
+    struct estimate *estimate; /* for the progress thread; or NULL */
     struct output *output;
     struct selection *selection;
     struct plan plan;
@@ -51,6 +54,9 @@ struct job {
     bool failed;             /* fatal: exit 2 */
     bool is_listed;          /* nothing was run, but files were listed: --dry-run */
     bool fail_fast_is_fatal; /* what is published must be whole */
+    /* Of job_hear_signals(): what the job could not begin without. */
+    int start_error;
+    unsigned lacking; /* descriptors */
     uint64_t started_ns;
 };
 
@@ -65,6 +71,13 @@ __attribute__((format(printf, 2, 3))) void job_usage(struct job *job, const char
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail);
+
+/* The last steps before the walk of a graph that has started: signals are heard from here to
+ * signals_stop(), and there are descriptors to work with. Otherwise the graph is cancelled: its
+ * walk ends at once, and job_report_failure() says why. */
+void job_hear_signals(struct job *job, struct tm_graph *graph, const struct signals *signals);
+/* What made the graph fail, if anything did. After graph_finish(). */
+void job_report_failure(struct job *job, struct tm_graph *graph);
 
 /* For the sink: counts a record as dealt with, and reports its fault if it has one. True: it is
  * whole and good. */

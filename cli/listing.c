@@ -5,7 +5,9 @@
 #include "pipeline/arena.h"
 
 struct listing {
+    struct job *job;
     struct tm_graph *graph;
+    struct walk_totals totals;
     int (*take)(void *context, const char *path, const struct file_record *file);
     void *context;
 };
@@ -35,16 +37,32 @@ static void pass_on(void *state, const struct item_view *view)
 
 static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
 
+/* What has been listed has been dealt with; no one waits for bytes. */
+static void sample(void *context, struct progress_snapshot *out)
+{
+    struct listing *listing = context;
+    out->files_total = atomic_load_explicit(&listing->totals.files, memory_order_relaxed);
+    out->bytes_total = atomic_load_explicit(&listing->totals.bytes, memory_order_relaxed);
+    out->files_done = out->files_total;
+    out->bytes_done = out->bytes_total;
+    out->errors = report_error_count(listing->job->report);
+}
+
 static int run(struct listing *listing, const struct walk_setup *walk)
 {
     int error = graph_start(listing->graph);
     if (error)
         return error;
-    struct signals signals = {.graph = listing->graph};
-    signals_start(&signals);
+    /* Draws nothing: a status line for those who ask. */
+    struct progress_options options = {
+        .mode = PROGRESS_NEVER, .verb = listing->job->verb, .report = listing->job->report};
+    struct progress *progress = progress_start(&options, sample, listing);
+    struct signals signals = {.graph = listing->graph, .progress = progress};
+    job_hear_signals(listing->job, listing->graph, &signals);
     error = walk_run(walk);
     graph_finish(listing->graph);
     signals_stop();
+    progress_stop(progress);
     return error;
 }
 
@@ -54,8 +72,7 @@ bool list_names(struct job *job,
                 int (*take)(void *context, const char *path, const struct file_record *file),
                 void *take_context)
 {
-    struct listing listing = {.take = take, .context = take_context};
-    struct walk_totals totals = {0};
+    struct listing listing = {.job = job, .take = take, .context = take_context};
     struct graph_setup setup = job->plan.graph;
     struct lane_setup *data = &setup.lane[LANE_DATA];
     data->stage_count = 1;
@@ -67,18 +84,15 @@ bool list_names(struct job *job,
     signals_block();
     int error = graph_create(&setup, &listing.graph);
     if (!error) {
-        struct walk_setup walk = job_walk_setup(job, listing.graph, &totals);
+        struct walk_setup walk = job_walk_setup(job, listing.graph, &listing.totals);
         walk.next = next;
         walk.context = next_context;
         error = run(&listing, &walk);
     }
-    struct tm_fault fault;
-    const char *path;
-    bool failed = listing.graph && graph_failure(listing.graph, &fault, &path);
-    if (failed)
-        job_fatal(job, *path ? path : output_name(job->output), fault);
-    else if (error && !signals_caught())
+    if (listing.graph)
+        job_report_failure(job, listing.graph);
+    if (error && !job->failed && !signals_caught())
         job_fatal(job, NULL, fault_system(TM_OP_START, error));
     graph_destroy(listing.graph);
-    return !error && !failed;
+    return !error && !job->failed;
 }

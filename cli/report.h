@@ -90,7 +90,7 @@ struct report_summary {
     uint64_t elapsed_ns;
     int exit_status;
     bool interrupted;                 /* ended by a signal */
-    const struct stage_stats *stages; /* for the event, with --stats */
+    const struct stage_stats *stages; /* for the event */
     size_t stage_count;
 };
 

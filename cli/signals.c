@@ -18,6 +18,8 @@ static struct {
     struct signals job;
     pthread_t thread;
     bool runs;
+    bool blocked;
+    sigset_t mask; /* before signals_block() */
     int cancel_fd;
     _Atomic int caught; /* the thread writes it before it cancels; others read after the job */
     /* signals_stop() sets it and sends SIGUSR2 to wake the thread. */
@@ -48,10 +50,14 @@ static sigset_t watched_set(void)
 
 void signals_block(void)
 {
+    if (state.blocked)
+        return;
     sigset_t set = watched_set();
     signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    state.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_sigmask(SIG_BLOCK, &set, &state.mask);
+    state.blocked = true;
+    if (state.cancel_fd < 0)
+        state.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 int signals_cancel_fd(void)
@@ -95,7 +101,7 @@ static void *wait_for_signals(void *unused)
         int number = sigwaitinfo(&set, NULL);
         if (number == SIGUSR2 && atomic_load(&state.stopping))
             return NULL;
-        if (number == SIGUSR1)
+        if (number == SIGUSR1 && state.job.progress)
             progress_print_status(state.job.progress);
         if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
             end_job(number, &set);
@@ -113,12 +119,25 @@ int signals_start(const struct signals *signals)
     return -error;
 }
 
+/* What asks for a status only must not end the program now that nobody answers: it stays blocked. */
+static void unblock(void)
+{
+    sigset_t mask = state.mask;
+    if (!state.blocked)
+        return;
+    sigaddset(&mask, SIGUSR1);
+    sigaddset(&mask, SIGUSR2);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    state.blocked = false;
+}
+
 void signals_stop(void)
 {
-    if (!state.runs)
-        return;
-    atomic_store(&state.stopping, true);
-    pthread_kill(state.thread, SIGUSR2);
-    pthread_join(state.thread, NULL);
-    state.runs = false;
+    if (state.runs) {
+        atomic_store(&state.stopping, true);
+        pthread_kill(state.thread, SIGUSR2);
+        pthread_join(state.thread, NULL);
+        state.runs = false;
+    }
+    unblock();
 }

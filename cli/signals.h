@@ -13,20 +13,22 @@ struct tm_graph;
 
 struct signals {
     struct tm_graph *graph;    /* to cancel */
-    struct progress *progress; /* for USR1 */
+    struct progress *progress; /* for USR1; NULL: it is ignored */
     const char *temporary;     /* to unlink when leaving at once, or NULL */
 };
 
 /* Blocks them in the calling thread, and so in all threads and processes made later. Before any
- * other thread. */
+ * other thread. A second job of the process begins with it, too. */
 void signals_block(void);
 
 /* A descriptor that becomes readable when the job is cancelled by a signal; for waits that the
  * engine does not know of. Valid from signals_block() on. */
 int signals_cancel_fd(void);
 
-/* Starts and ends the waiting thread. `signals` is borrowed in between. 0 or -errno. */
+/* Starts the waiting thread. `signals` is borrowed until signals_stop(). 0 or -errno. */
 int signals_start(const struct signals *signals);
+/* Ends it, if it runs, and lets INT, TERM and HUP do again what they did before signals_block():
+ * whatever comes after the job, the program is not deaf. */
 void signals_stop(void);
 
 /* The signal that ended the job, or 0. */

@@ -67,6 +67,29 @@ void opener_add_close(struct opener *opener, struct io_chain *chain)
     opener->owns = false;
 }
 
+int opener_open(const char *path, size_t path_bytes, int flags)
+{
+    struct opener opener;
+    struct io_chain chain = {0};
+    int error = 0;
+    opener_begin(&opener, AT_FDCWD);
+    for (;;) {
+        enum opener_result result = opener_step(&opener, path, path_bytes, &chain, &error);
+        if (result == OPENER_FAILED)
+            return error;
+        if (result == OPENER_REACHED)
+            break;
+        io_sync_execute(&chain);
+    }
+    io_add(&chain, (struct io_op){.code = IO_OPEN,
+                                  .dir = opener.base,
+                                  .path = path + opener.offset,
+                                  .flags = flags});
+    opener_add_close(&opener, &chain);
+    io_sync_execute(&chain);
+    return (int)chain.op[0].result;
+}
+
 bool opener_is_descriptor_shortage(int error)
 {
     return error == -EMFILE || error == -ENFILE;

@@ -6,11 +6,16 @@
 #ifndef TREEMILL_STAGES_OPENER_H
 #define TREEMILL_STAGES_OPENER_H
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "pipeline/io.h"
+
+/* How a file is opened whose kind is not known for sure: should a FIFO or a terminal have taken its
+ * place, opening it neither waits nor takes it over. */
+#define OPENER_FILE_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 struct opener {
     int base;      /* descriptor of the directory reached so far, or where to begin */
@@ -37,6 +42,9 @@ enum opener_result opener_step(struct opener *opener, const char *path, size_t p
 
 /* Adds the closing of what the opener holds open, if anything, to the chain. */
 void opener_add_close(struct opener *opener, struct io_chain *chain);
+
+/* Opens the whole path in the calling thread. A descriptor or -errno. */
+int opener_open(const char *path, size_t path_bytes, int flags);
 
 /* The errors that mean "too many open files": they pass when others close theirs. */
 bool opener_is_descriptor_shortage(int error);

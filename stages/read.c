@@ -8,6 +8,7 @@
 
 #include "stages/batch.h"
 #include "stages/opener.h"
+#include "stages/shortage.h"
 
 enum reader_phase {
     READER_NEXT,      /* look for the next file to read */
@@ -35,7 +36,7 @@ struct directory {
 struct strand {
     enum reader_phase phase;
     unsigned index; /* of the file in the batch */
-    unsigned pauses;
+    struct shortage shortage;
     struct opener opener;
     struct directory *directory; /* in use, or being opened */
     /* Where in the chain the results will be; -1: not in it. */
@@ -52,10 +53,6 @@ struct reader {
     uint64_t stream_serial;
     struct strand *strands[READ_STRANDS_MAX]; /* made when first used */
 };
-
-/* How often to wait a millisecond for a descriptor before it is an error. */
-#define PAUSES_MAX 2000
-#define PAUSE_NS   1000000
 
 static struct strand *strand_of(struct reader *reader, unsigned number)
 {
@@ -141,12 +138,12 @@ static void add_file(struct reader *reader, struct strand *strand, const struct 
         if (is_chunk)
             add_close(chain, &reader->stream_fd);
         strand->open_at = (int)chain->count;
-        /* O_NONBLOCK: should a FIFO have taken the file's place, do not wait for a writer. */
         io_add(chain, (struct io_op){.code = IO_OPEN,
                                      .dir = base,
                                      .path = path,
-                                     .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
-                                              (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
+                                     .flags =
+                                         OPENER_FILE_FLAGS |
+                                         (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
     }
     /* One byte more than expected: tells a file that has grown, and costs no further call. */
     strand->read_at = (int)chain->count;
@@ -210,6 +207,7 @@ static struct directory *free_directory(struct reader *reader, const struct stra
     const struct file_record *file = current(strand, view);
     bool is_worth_it = file->name > 0 && strand->index + 1 < batch->file_count &&
                        batch->file[strand->index + 1].flags & FILE_SAME_DIRECTORY;
+    is_worth_it = is_worth_it && !shortage_is_expected();
     for (unsigned d = 0; is_worth_it && d < DIRECTORIES; d++) {
         struct directory *directory = &reader->directories[d];
         if (!directory->users && remember_directory(directory, batch_path(view, file), file->name))
@@ -223,9 +221,9 @@ static struct directory *free_directory(struct reader *reader, const struct stra
 static void fail_file(struct reader *reader, struct strand *strand, struct file_record *file,
                       enum tm_operation operation, int error, struct io_chain *chain)
 {
-    if (opener_is_descriptor_shortage(error) && strand->pauses++ < PAUSES_MAX) {
+    if (shortage_may_pass(&strand->shortage, error, chain)) {
         drop_descriptors(reader, strand, chain);
-        io_add(chain, (struct io_op){.code = IO_PAUSE, .size = PAUSE_NS});
+        shortage_pause(&strand->shortage, chain);
         strand->phase = READER_PAUSE;
         return;
     }
@@ -335,6 +333,7 @@ static void file_done(struct reader *reader, struct strand *strand, const struct
         fail_file(reader, strand, file, TM_OP_OPEN, (int)opened, chain);
         return;
     }
+    shortage_is_over(&strand->shortage);
     if (got < 0 || status < 0) {
         fail_file(reader, strand, file, got < 0 ? TM_OP_READ : TM_OP_STAT,
                   (int)(got < 0 ? got : status), chain);
@@ -358,7 +357,6 @@ static bool next_file(struct reader *reader, struct strand *strand, const struct
     const struct batch *batch = batch_of(view);
     while (reader->next < batch->file_count) {
         strand->index = reader->next++;
-        strand->pauses = 0;
         const struct file_record *file = &batch->file[strand->index];
         if (!fault_is_set(file->fault) && file->state == FILE_PENDING)
             return true;
@@ -381,8 +379,12 @@ static bool reader_step(void *state, const struct item_view *view, struct io_cha
         switch (strand->phase) {
         case READER_NEXT:
             chain->count = 0;
-            if (!next_file(reader, strand, view))
-                return false;
+            if (!next_file(reader, strand, view)) {
+                /* A chunk's file is strand 0's: nobody else reads from what is closed here. */
+                if (chain->strand == 0 && shortage_is_expected())
+                    drop_descriptors(reader, strand, chain);
+                return chain->count > 0;
+            }
             atomic_store_explicit(&view->item->cursor, strand->index, memory_order_relaxed);
             begin_file(reader, strand, view, chain);
             break;

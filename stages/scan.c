@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "stages/opener.h"
+#include "stages/shortage.h"
 
 /* What getdents64(2) returns. */
 struct directory_entry {
@@ -41,7 +42,7 @@ struct scanner {
     enum scanner_phase phase;
     struct opener opener;
     int directory_fd;
-    unsigned pauses;
+    struct shortage shortage;
     /* SCAN_DIRECTORY: names found. */
     uint32_t name_count, name_capacity;
     bool types_unknown; /* some are directories only as their status will tell: sort later */
@@ -56,9 +57,6 @@ struct scanner {
     struct statx status;
     _Alignas(8) uint8_t list[LIST_BUFFER_BYTES];
 };
-
-#define PAUSES_MAX 2000
-#define PAUSE_NS   1000000
 
 static size_t entry_bytes(size_t name_bytes)
 {
@@ -194,15 +192,23 @@ static void begin_request(struct scanner *scanner, const struct item_view *view)
         scanner->phase = SCANNER_NAME; /* relative to the working directory */
 }
 
+/* Out of descriptors: gives its own back, and begins the whole request again later. */
+static bool pause_for_descriptors(struct scanner *scanner, int error, struct io_chain *chain)
+{
+    if (!shortage_may_pass(&scanner->shortage, error, chain))
+        return false;
+    finish(scanner, chain);
+    shortage_pause(&scanner->shortage, chain);
+    scanner->phase = SCANNER_PAUSE;
+    return true;
+}
+
 static void fail(struct scanner *scanner, const struct item_view *view,
                  enum tm_operation operation, int error, struct io_chain *chain)
 {
-    finish(scanner, chain);
-    if (opener_is_descriptor_shortage(error) && scanner->pauses++ < PAUSES_MAX) {
-        io_add(chain, (struct io_op){.code = IO_PAUSE, .size = PAUSE_NS});
-        scanner->phase = SCANNER_PAUSE;
+    if (pause_for_descriptors(scanner, error, chain))
         return;
-    }
+    finish(scanner, chain);
     scan_answer_of(view)->fault = fault_system(operation, error);
 }
 
@@ -255,6 +261,7 @@ static void opened(struct scanner *scanner, const struct item_view *view, struct
         fail(scanner, view, TM_OP_LIST, (int)(fd < 0 ? fd : status), chain);
         return;
     }
+    shortage_is_over(&scanner->shortage);
     struct file_stat stat;
     file_stat_from(&stat, &scanner->status);
     answer->device = stat.device;
@@ -373,10 +380,8 @@ static void next_listed(struct scanner *scanner, const struct item_view *view,
     const struct scan_request *made = scan_request_of(view);
     while (scanner->index < scanner->name_count) {
         const struct listed_name *name = &scanner->names[scanner->index++];
-        if (name->type == DT_LNK && !made->follow) {
-            scan_answer_of(view)->symlink_count++;
+        if (name->type == DT_LNK && !made->follow)
             continue;
-        }
         struct scan_entry *entry = add_entry(scanner, view, scanner->text + name->offset, name->bytes);
         if (name->type == DT_REG || name->type == DT_LNK || name->type == DT_UNKNOWN) {
             add_status(scanner, scanner->directory_fd, scan_entry_name(entry), made->follow,
@@ -438,6 +443,8 @@ static void deep(struct scanner *scanner, const struct item_view *view, struct i
     case OPENER_PENDING:
         return;
     case OPENER_FAILED:
+        if (pause_for_descriptors(scanner, error, chain))
+            return;
         entry->fault = fault_system(TM_OP_STAT, error);
         scanner->phase = SCANNER_NAME;
         return;
@@ -466,7 +473,6 @@ static bool scanner_step(void *state, const struct item_view *view, struct io_ch
 {
     struct scanner *scanner = state;
     if (!chain->count) { /* a new item */
-        scanner->pauses = 0;
         begin_request(scanner, view);
     }
     for (;;) {

@@ -45,7 +45,6 @@ struct scan_answer {
     uint64_t device, inode;  /* of the directory */
     uint32_t entry_count;
     uint32_t used_bytes; /* of the output slab */
-    uint32_t symlink_count; /* not followed, and not among the entries */
 };
 
 struct scan_entry {

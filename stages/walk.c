@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stages/opener.h"
 #include "stages/select.h"
+#include "stages/shortage.h"
 
 /* Enough for some 100,000 names; the default of --memory leaves room for it. */
 #define LISTINGS_BYTES (8U << 20)
@@ -26,21 +28,32 @@ static bool is_loop(const struct walk *walk, const struct scan_answer *answer)
 }
 
 /* Whether the directory that is now innermost is a cache directory, by its tag. Reading 43 bytes
- * is done on the spot: such a file is rare, and what follows depends on it. */
-static bool is_cache_directory(struct walk *walk, size_t path_bytes)
+ * is done on the spot: such a file is rare, and what follows depends on it. -errno: cannot tell. */
+static int is_cache_directory(struct walk *walk, size_t path_bytes)
 {
     char start[SELECT_CACHE_TAG_BYTES];
     size_t end = walk_path_append(walk, path_bytes, SELECT_CACHE_TAG_NAME,
                                   strlen(SELECT_CACHE_TAG_NAME), false);
     if (!end)
-        return false;
-    int fd = open(walk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        return -ENOMEM;
+    int fd = shortage_open(walk->path, end, OPENER_FILE_FLAGS | O_NOFOLLOW);
     walk->path[path_bytes] = '\0';
     if (fd < 0)
-        return false;
+        return fd;
     ssize_t got = read(fd, start, sizeof start);
     close(fd);
     return got == (ssize_t)sizeof start && select_is_cache_tag(start, sizeof start);
+}
+
+/* None there, a link, a socket: no tag. What else hides it leaves the directory in, and is told. */
+static int look_for_cache_tag(struct walk *walk, size_t path_bytes)
+{
+    int found = is_cache_directory(walk, path_bytes);
+    walk_top(walk)->only_cache_tag = found > 0;
+    if (found >= 0 || found == -ENOENT || found == -ELOOP || found == -ENXIO)
+        return 0;
+    return emit_note(walk, path_bytes, SELECT_CACHE_TAG_NAME, strlen(SELECT_CACHE_TAG_NAME), NULL,
+                     fault_system(TM_OP_OPEN, found), 0);
 }
 
 /* The entry is a directory: its listing becomes the innermost frame, or a note. */
@@ -81,9 +94,9 @@ static int enter_directory(struct walk *walk)
     if (error || fault_is_set(fault) || other_system)
         return error;
     if (selection_excludes_caches(walk->setup->selection))
-        walk_top(walk)->only_cache_tag = is_cache_directory(walk, path_bytes);
+        error = look_for_cache_tag(walk, path_bytes);
     walk_look_ahead(walk);
-    return 0;
+    return error;
 }
 
 static bool wants_file(struct walk *walk, const struct frame *frame,

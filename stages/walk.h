@@ -44,7 +44,6 @@ enum walk_next {
 struct walk_totals {
     _Atomic uint64_t files;
     _Atomic uint64_t bytes;
-    _Atomic uint64_t symlinks; /* not followed */
     _Atomic bool final;
 };
 

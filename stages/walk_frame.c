@@ -180,8 +180,6 @@ int frame_push(struct walk *walk, size_t path_bytes, const struct item_view *ans
     frame->path_bytes = path_bytes;
     frame->device = answer->device;
     frame->inode = answer->inode;
-    atomic_fetch_add_explicit(&walk->setup->totals->symlinks, answer->symlink_count,
-                              memory_order_relaxed);
     if (answer->too_large)
         frame->dropped = true; /* nothing taken yet: to be listed from the start */
     else if (copy_answer(walk, frame, answered))

@@ -10,29 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stages/opener.h"
-
-static int open_directory(const char *path, size_t path_bytes)
-{
-    struct opener opener;
-    struct io_chain chain = {0};
-    int error = 0;
-    opener_begin(&opener, AT_FDCWD);
-    for (;;) {
-        enum opener_result result = opener_step(&opener, path, path_bytes, &chain, &error);
-        if (result == OPENER_FAILED)
-            return error;
-        if (result == OPENER_REACHED)
-            break;
-        io_sync_execute(&chain);
-    }
-    int fd = openat(opener.base, path + opener.offset, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    error = -errno;
-    chain.count = 0;
-    opener_add_close(&opener, &chain);
-    io_sync_execute(&chain);
-    return fd < 0 ? error : fd;
-}
+#include "stages/shortage.h"
 
 static int compare_listed(const void *a, const void *b, void *text)
 {
@@ -145,7 +123,7 @@ int name_list_read(struct name_list *list, const char *path, size_t path_bytes, 
                    struct name_range *range)
 {
     *list = (struct name_list){0};
-    int fd = open_directory(path, path_bytes);
+    int fd = shortage_open(path, path_bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fd;
     DIR *directory = fdopendir(fd);

@@ -147,11 +147,16 @@ if command -v jq >/dev/null; then
         [ "$(jq -R -c 'fromjson | .event | strings' "$1" | wc -l)" -eq "$(wc -l <"$1")" ] &&
             [ -s "$1" ]
     }
+    holds() { # FILTER FILE: true of the array of its objects
+        jq -s -e "$1" "$2" >/dev/null
+    }
     printf odd >tree/$'\xff"\n'
     for model in "${models[@]}"; do
         # shellcheck disable=SC2086  # options are words
         run "$TREEMILL" hash $model --json tree nowhere
         check "--json is NDJSON $model" ndjson out
+        check "--json: what was chosen, and why $model" holds 'last |
+            [.stages[] | (.model | strings) and (.why | strings)] | length == 4 and all' out
         check "--json: kinds $model" [ "$(jq -r .event out | grep -vx status |
             sort | uniq -c | tr -s ' \n' ' ')" = \
             " 1 error 4001 file 1 start 1 summary " ]
@@ -165,6 +170,15 @@ if command -v jq >/dev/null; then
         check "people's lines stay off standard output $model" [ "$(grep -Ecv \
             '^\\?[0-9a-f]{64}  tree/' out)" -eq 0 ]
     done
+    # The total is known long before the walk is: hours of work, and it waits for room.
+    mkdir hours
+    truncate -s 900G hours/{a,b,c,d}-hole
+    for name in {1..500}; do echo "$name" >"hours/$name"; done
+    run timeout -s TERM 3 "$TREEMILL" hash --progress=json --progress-interval=200ms hours
+    check "the total is known ahead" holds 'map(select(.event == "status" and .totals_final and
+        .files_total == 504 and .bytes_total > 3600e9)) | length > 2' err
+    check "not from the first moment" holds 'map(select(.event == "status")) | .[0] |
+        .elapsed_seconds < 0.5 and (.totals_final | not)' err
 else
     echo "left out: events (jq is missing)"
 fi

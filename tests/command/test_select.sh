@@ -114,4 +114,16 @@ check "a file that does not exist" ends 2 'nowhere: stat: No such file or direct
 run "$TREEMILL" hash -q ''
 check "an empty operand" ends 3 "'': stat: No such file or directory"
 
+# A cache directory deeper than one call to the kernel can name.
+mkdir far
+(
+    name=$(printf 'd%.0s' {1..240})
+    cd far || exit 1
+    for _ in {1..20}; do mkdir "$name" && cd -P "$name" || exit 1; done
+    printf 'Signature: 8a477f597d28d172789f06886806bc55\n' >CACHEDIR.TAG
+    echo cached >entry
+) || fail "no deep directory"
+run "$TREEMILL" hash -q -n --exclude-caches far
+check "a deep cache directory" [ "$(sed 's|.*/||' out)" = CACHEDIR.TAG ]
+
 finish

@@ -167,6 +167,29 @@ for model in "${models[@]}"; do
     check "no file after that $model" nothing_left
 done
 
+# While names are only listed, too.
+exec 5<>idle
+start --dry-run --files-from=idle
+echo tree/1 >&5
+sleep 0.3
+kill -USR1 "$pid"
+check "a status of a dry run" soon 5 lines 1
+check "it counts what was listed" grep -q '^hash: 1/.*1 files' err
+kill -TERM "$pid"
+check "the dry run is ended" ended 5
+check "by TERM" [ "$status" -eq 143 ]
+exec 5>&-
+mkdir -p many
+for name in {1..40}; do mkdir -p "many/$name/"{1..100}; done
+# (What comes before the job has begun would end it.)
+(trap "" USR1 && exec "$TREEMILL" verify --extra=report -C many "$work/first" >out 2>err) &
+pid=$!
+sleep 0.01
+while kill -USR1 "$pid" 2>/dev/null; do sleep 0.002; done
+wait "$pid"
+status=$?
+check "the search for what is extra outlives a status" [ "$status" -eq 1 ]
+
 # Killed without a chance to do anything.
 more=("--scan=processes:2" "--hash=processes:4")
 [ "${SANITIZE:-}" = thread ] && more=()
