@@ -212,7 +212,7 @@ with_descriptors() { # LIMIT ARGUMENT...
 for model in "${models[@]}" "-T 4"; do
     # A loop has two of its own, and a ring as many as reads in flight.
     enough=16
-    case $model in *loops=* | *io=*) enough=64 ;; esac
+    case $model in *loops=*) enough=64 ;; *io=*) enough=1024 ;; esac
     # shellcheck disable=SC2086  # options are words
     with_descriptors $enough hash -q $model few
     check "$enough descriptors $model" [ "$status$(cat err)" = 0 ]
@@ -295,7 +295,7 @@ for model in "${models[@]}"; do
     run "${user[@]}" verify $model manifest
     check "verify $model" [ "$status $(grep -c ': FAILED open or read$' out)" = "1 5" ]
     check "verify, the other file $model" grep -qx 'tree/a: OK' out
-    check "verify, a reason each $model" [ "$(grep -Ec '^treemill: (tree|/dev)/.+: .+' err)" -eq 4 ]
+    check "verify, a reason each $model" [ "$(grep -Ec '^treemill: (tree|/dev)/.+: .+' err)" -eq 5 ]
     check "verify, one is missing $model" grep -qx 'treemill: 1 listed file is missing' err
 done
 
