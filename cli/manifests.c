@@ -262,6 +262,14 @@ int manifests_error(const struct manifests *manifests)
     return manifests->error;
 }
 
+bool manifests_have_ended(const struct manifests *manifests)
+{
+    for (size_t i = 0; i < manifests->count; i++)
+        if (!manifests->items[i].has_ended)
+            return false;
+    return true;
+}
+
 /* The manifest's name where there are several to choose from. */
 static const char *name_among(const struct manifests *manifests,
                               const struct one_manifest *manifest)
@@ -271,13 +279,12 @@ static const char *name_among(const struct manifests *manifests,
 
 struct manifests_totals manifests_conclude(const struct manifests *manifests)
 {
-    struct manifests_totals totals = {.have_ended = true, .are_usable = true};
+    struct manifests_totals totals = {.are_usable = true};
     for (size_t i = 0; i < manifests->count; i++) {
         const struct one_manifest *manifest = &manifests->items[i];
         totals.malformed += manifest->malformed;
         totals.unchecked += manifest->unchecked;
         totals.outside += manifest->outside;
-        totals.have_ended &= manifest->has_ended;
         if (manifest->malformed)
             report_warning(manifests->report, name_among(manifests, manifest),
                            "%llu line%s improperly formatted",

@@ -22,11 +22,13 @@ enum walk_next manifests_next(void *context, bool wait, struct walk_name *name);
 /* After the walk: -errno if it had to be given up. */
 int manifests_error(const struct manifests *manifests);
 
+/* After the walk: whether all manifests were read to their ends. */
+bool manifests_have_ended(const struct manifests *manifests);
+
 struct manifests_totals {
     uint64_t malformed; /* lines that could not be used */
     uint64_t unchecked; /* files without a digest that can be checked */
     uint64_t outside;   /* names that lead out of the directory; counted for --extra only */
-    bool have_ended;    /* all manifests were read to their ends */
     bool are_usable;    /* none of those read to the end is without any checksum line */
 };
 

@@ -258,7 +258,10 @@ static const struct option_row option_table[] = {
      .man = "All are computed in one read of the file."},
     {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = VERIFY,
      .group = GROUP_CHECK, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
-     .choices = algorithms, .help = "digest of manifests that do not tell which it is"},
+     .choices = algorithms, .help = "digest of manifests that do not tell which it is",
+     .man = "Without it the name of the manifest tells (SHA512SUMS, x.b2), else the length of the "
+            "digest: 64 digits are taken as sha256. Those of 8 and 16 digits are not guessed, and "
+            "files without a digest that can be checked make the exit status 1."},
     {.name = "format", .argument = "FORMAT", .verbs = HASH, .group = GROUP_LIST,
      .kind = OPTION_CHOICE, .offset = FIELD(format), .choices = formats,
      .help = "gnu (default), bsd, gnu0, mtree, hashdeep or json"},

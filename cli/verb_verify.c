@@ -279,7 +279,8 @@ static void warn_in_the_end(struct verify_verb *verb)
     job->malformed += !totals.are_usable + totals.unchecked;
     if (job->options->strict)
         job->malformed += totals.malformed;
-    if (job->options->ignore_missing && totals.have_ended && !verb->compared && !job->malformed) {
+    if (job->options->ignore_missing && manifests_have_ended(verb->manifests) && !verb->compared &&
+        !job->malformed) {
         report_error_text(job->report, NULL, NULL, "no file was verified");
         job->malformed++;
     }
@@ -289,13 +290,17 @@ static void run(struct verify_verb *verb)
 {
     struct job *job = &verb->job;
     bool ended = job_run(job, manifests_next, verb->manifests, true);
-    bool stopped = graph_is_cancelled(job->graph);
     int error = manifests_error(verb->manifests);
     if (error)
         job_fatal(job, NULL, fault_system(TM_OP_MEMORY, error));
-    if (job->failed || (!ended && !stopped))
+    if (job->failed) /* there may be no graph */
         return;
-    if (verb->known && !stopped && !find_extra(job, verb->manifests, verb->known, tell_extra, verb))
+    bool stopped = graph_is_cancelled(job->graph);
+    if (!ended && !stopped)
+        return;
+    /* Of a list that was not read to its end all the rest would seem to be extra. */
+    bool is_known = verb->known && !stopped && manifests_have_ended(verb->manifests);
+    if (is_known && !find_extra(job, verb->manifests, verb->known, tell_extra, verb))
         return;
     job_publish(job);
     if (!job->failed)

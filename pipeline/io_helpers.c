@@ -8,9 +8,9 @@
 #include "pipeline/sync.h"
 
 struct io_helpers {
-    pthread_mutex_t mutex;
-    pthread_cond_t given; /* signalled for each chain given, broadcast at the end */
-    /* Under the mutex. */
+    struct tm_lock lock;
+    _Atomic uint32_t event; /* changes under the lock when a helper may go on */
+    /* Under the lock. */
     struct io_list waiting, answered;
     unsigned idle;
     unsigned waiting_count;
@@ -33,17 +33,29 @@ static void carry_out(struct io_chain *chain)
         io_chain_result(chain, io_op_execute(op, io_chain_fd(chain, op), -1));
 }
 
+static void lock(struct io_helpers *helpers)
+{
+    ALWAYS(!lock_take(&helpers->lock)); /* nobody dies alone here */
+}
+
+static void unlock_and_wake(struct io_helpers *helpers, uint32_t count)
+{
+    atomic_fetch_add_explicit(&helpers->event, 1, memory_order_relaxed);
+    lock_release(&helpers->lock);
+    event_wake(&helpers->event, count);
+}
+
 static void *helper_main(void *argument)
 {
     struct io_helpers *helpers = argument;
-    ALWAYS(pthread_mutex_lock(&helpers->mutex) == 0);
+    lock(helpers);
     for (;;) {
         struct io_chain *chain = io_list_take(&helpers->waiting);
         if (chain) {
             helpers->waiting_count--;
-            ALWAYS(pthread_mutex_unlock(&helpers->mutex) == 0);
+            lock_release(&helpers->lock);
             carry_out(chain);
-            ALWAYS(pthread_mutex_lock(&helpers->mutex) == 0);
+            lock(helpers);
             io_list_add(&helpers->answered, chain);
             ALWAYS(eventfd_write(helpers->event_fd, 1) == 0 || errno == EAGAIN);
             continue;
@@ -51,10 +63,13 @@ static void *helper_main(void *argument)
         if (helpers->ending)
             break;
         helpers->idle++;
-        ALWAYS(pthread_cond_wait(&helpers->given, &helpers->mutex) == 0);
+        uint32_t seen = atomic_load_explicit(&helpers->event, memory_order_relaxed);
+        lock_release(&helpers->lock);
+        event_wait(&helpers->event, seen);
+        lock(helpers);
         helpers->idle--;
     }
-    ALWAYS(pthread_mutex_unlock(&helpers->mutex) == 0);
+    lock_release(&helpers->lock);
     return NULL;
 }
 
@@ -75,8 +90,7 @@ int helpers_create(unsigned threads, int event_fd, struct io_helpers **out)
     struct io_helpers *helpers = calloc(1, sizeof *helpers);
     if (!helpers)
         return -ENOMEM;
-    ALWAYS(pthread_mutex_init(&helpers->mutex, NULL) == 0);
-    ALWAYS(pthread_cond_init(&helpers->given, NULL) == 0);
+    lock_init(&helpers->lock);
     helpers->event_fd = event_fd;
     helpers->thread_max = threads;
     helpers->threads = calloc(threads, sizeof *helpers->threads);
@@ -93,33 +107,29 @@ void helpers_destroy(struct io_helpers *helpers)
 {
     if (!helpers)
         return;
-    ALWAYS(pthread_mutex_lock(&helpers->mutex) == 0);
+    lock(helpers);
     helpers->ending = true;
-    ALWAYS(pthread_cond_broadcast(&helpers->given) == 0);
-    ALWAYS(pthread_mutex_unlock(&helpers->mutex) == 0);
+    unlock_and_wake(helpers, WAKE_ALL);
     for (unsigned t = 0; t < helpers->thread_count; t++)
         ALWAYS(pthread_join(helpers->threads[t], NULL) == 0);
     free(helpers->threads);
-    pthread_cond_destroy(&helpers->given);
-    pthread_mutex_destroy(&helpers->mutex);
     free(helpers);
 }
 
 void helpers_give(struct io_helpers *helpers, struct io_chain *chain)
 {
-    ALWAYS(pthread_mutex_lock(&helpers->mutex) == 0);
+    lock(helpers);
     io_list_add(&helpers->waiting, chain);
     bool want_more = ++helpers->waiting_count > helpers->idle;
-    ALWAYS(pthread_cond_signal(&helpers->given) == 0);
-    ALWAYS(pthread_mutex_unlock(&helpers->mutex) == 0);
+    unlock_and_wake(helpers, 1);
     if (want_more && helpers->thread_count < helpers->thread_max)
         (void)start_helper(helpers); /* with fewer it only takes longer */
 }
 
 struct io_chain *helpers_take(struct io_helpers *helpers)
 {
-    ALWAYS(pthread_mutex_lock(&helpers->mutex) == 0);
+    lock(helpers);
     struct io_chain *chain = io_list_take(&helpers->answered);
-    ALWAYS(pthread_mutex_unlock(&helpers->mutex) == 0);
+    lock_release(&helpers->lock);
     return chain;
 }

@@ -3,9 +3,9 @@
  * Roles. The loop's thread gives a chain and takes back those that are done; helpers carry out
  * operations of the chains they were given until one that helpers_may_do() refuses, or the end.
  *
- * Waits. A helper sleeps on a condition variable (the threads are of one process and die with it,
- * so it is safe here) and is woken by helpers_give() or helpers_destroy(). The loop hears of an
- * answer by the eventfd. Helpers are started one by one as chains find none of them idle.
+ * Waits. A helper sleeps on an event word (see sync.h) and is woken by helpers_give() or
+ * helpers_destroy(); all are threads of one process and die together. The loop hears of an answer
+ * by the eventfd. Helpers are started one by one as chains find none of them idle.
  */
 #ifndef TREEMILL_PIPELINE_IO_HELPERS_H
 #define TREEMILL_PIPELINE_IO_HELPERS_H

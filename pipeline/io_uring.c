@@ -132,20 +132,20 @@ static void find_operations(struct io_loop *loop)
     io_uring_free_probe(probe);
 }
 
-/* The table of direct descriptors: one for each chain, and the tombstone behind them. */
+/* The table of direct descriptors: one for each chain, and the tombstone behind them. It may not be
+ * larger than RLIMIT_NOFILE; the tombstone alone always fits. */
 static int register_files(struct io_loop *loop)
 {
-    bool has_tombstone = loop->setup.tombstone_fd >= 0;
-    unsigned count = loop->setup.depth + 1;
-    int error = io_uring_register_files_sparse(&loop->ring, count);
-    if (!error && has_tombstone)
-        error = io_uring_register_files_update(&loop->ring, loop->setup.depth,
-                                               &loop->setup.tombstone_fd, 1) == 1
-                    ? 0
-                    : -EINVAL;
-    if (error)
-        loop->direct = false;
-    return has_tombstone ? error : 0;
+    int tombstone = loop->setup.tombstone_fd;
+    unsigned depth = loop->setup.depth;
+    if (io_uring_register_files_sparse(&loop->ring, depth + 1) == 0) {
+        if (tombstone < 0)
+            return 0;
+        int updated = io_uring_register_files_update(&loop->ring, depth, &tombstone, 1);
+        return updated == 1 ? 0 : updated < 0 ? updated : -EINVAL;
+    }
+    loop->direct = false;
+    return tombstone < 0 ? 0 : io_uring_register_files(&loop->ring, &tombstone, 1);
 }
 
 static void register_buffer(struct io_loop *loop)

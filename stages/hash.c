@@ -10,6 +10,7 @@
 #include "stages/batch.h"
 #include "stages/digest.h"
 #include "stages/opener.h"
+#include "stages/shortage.h"
 
 enum hasher_phase {
     HASHER_NEXT,   /* look at the next file of the batch */
@@ -27,9 +28,8 @@ _Static_assert(BATCH_FILES_MAX <= UINT8_MAX + 1, "member[] holds numbers of file
 /* As the kernel's readahead likes it, and small enough for the second-level cache. */
 #define STREAM_BUFFER_BYTES (256 * 1024)
 
-/* How often to wait a millisecond for a file that cannot be opened at the moment. */
-#define PAUSES_MAX 2000
-#define PAUSE_NS   1000000
+/* How often to try a socket whose listener has no room for one more that waits. */
+#define REFUSALS_MAX 2000
 
 struct hasher {
     const struct hash_job *job;
@@ -47,7 +47,8 @@ struct hasher {
     /* Re-reading. */
     struct opener opener;
     int fd;
-    unsigned attempts, pauses;
+    unsigned attempts, refusals;
+    struct shortage shortage;
     uint64_t bytes;
     struct statx before, after;
     uint8_t *buffer;
@@ -155,20 +156,16 @@ static void begin_stream(struct hasher *hasher, struct file_record *file, struct
     next(hasher);
 }
 
-/* Other workers close descriptors, and whoever listens to a socket takes connections. */
-static bool will_pass(int error)
-{
-    return opener_is_descriptor_shortage(error) || error == -EAGAIN;
-}
-
 static void fail_open(struct hasher *hasher, struct file_record *file, int error,
                       struct io_chain *chain)
 {
-    if (!will_pass(error) || hasher->pauses++ >= PAUSES_MAX) {
+    bool may_pass = error == -EAGAIN ? hasher->refusals++ < REFUSALS_MAX
+                                     : shortage_may_pass(&hasher->shortage, error, chain);
+    if (!may_pass) {
         fail(hasher, file, fault_system(TM_OP_OPEN, error));
         return;
     }
-    io_add(chain, (struct io_op){.code = IO_PAUSE, .size = PAUSE_NS});
+    shortage_pause(&hasher->shortage, chain);
     hasher->phase = HASHER_PAUSE;
 }
 
@@ -220,7 +217,7 @@ static void opened(struct hasher *hasher, const struct item_view *view, struct i
         return;
     }
     hasher->fd = (int)fd;
-    hasher->pauses = 0;
+    shortage_is_over(&hasher->shortage);
     if (status < 0 || (!S_ISREG(hasher->before.stx_mode) && !(file->flags & FILE_SPECIAL))) {
         io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
         fail(hasher, file,
@@ -438,7 +435,7 @@ static bool next_file(struct hasher *hasher, const struct item_view *view)
             reread = true;
         if (reread) {
             file->fault = TM_NO_FAULT; /* if it is still wrong, reading it again will tell */
-            hasher->attempts = hasher->pauses = 0;
+            hasher->attempts = hasher->refusals = 0;
             begin_reread(hasher, file);
             return true;
         }

@@ -146,4 +146,21 @@ for model in "${models[@]}"; do
     fi
 done
 
+# A name that the format cannot hold is told of, also where a batch's lines do not fit in its block.
+mkdir tight
+for ((count = 1; count <= 31; count++)); do : >"tight/$(printf '%0202d' $count)"; done
+: >tight/$'z\nz'
+for model in "${models[@]}"; do
+    for block in "" --block-size=4K; do
+        treemill_hash "$model --format=hashdeep $block" tight
+        if [ "$status$(cat err)" = \
+            '3treemill: tight/z\nz: write: the output'\''s format cannot hold this name' ] &&
+            [ "$(grep -c '^0,' out)" -eq 31 ]; then
+            pass
+        else
+            fail "a name that the format cannot hold (status $status) $block $model"
+        fi
+    done
+done
+
 finish

@@ -57,12 +57,42 @@ for model in "${models[@]}"; do
         check "a reader that leaves $json $model" ends 2 'standard output: write: Broken pipe'
     done
 done
+# The summary of a job that failed does not read as success.
+run bash -c '"$TREEMILL" hash tree >/dev/full'
+check "a failed job says so" grep -q '^treemill: failed: hashed ' err
 # The file that is replaced may be read meanwhile: it is another file.
 echo old >results/old
 exec 4<results/old
 run "$TREEMILL" hash -q -f -o results/old tree/1
 check "a replaced file keeps its readers" [ "$(cat <&4)" = old ]
 exec 4<&-
+
+# What could not get its name in the end is refused at once: nothing was read.
+rm -rf results && mkdir results
+ln -s nowhere/else results/dangling
+run "$TREEMILL" hash -q -o results/dangling tree nowhere
+check "-o names a link that leads nowhere" ends 2 'results/dangling: create: exists already.*'
+run "$TREEMILL" hash -q -o results/none/ tree nowhere
+check "-o names a directory that is missing" ends 2 'results/none/: create: Is a directory'
+check "nothing is left" only dangling
+rm results/dangling
+
+# What killed runs for the same path left behind goes; what may be in use or another's stays.
+sh -c 'echo $$' >pid
+dead=$(cat pid)
+touch "results/.new.treemill-$dead" "results/.new.treemill-$$" "results/.new.treemill-${dead}x" \
+    "results/.newer.treemill-$dead" "results/.used.treemill-$dead"
+exec 5<"results/.used.treemill-$dead"
+flock -x 5
+run "$TREEMILL" hash -q -o results/new tree/1
+check "leftovers" only ".new.treemill-$$" ".new.treemill-${dead}x" ".newer.treemill-$dead" \
+    ".used.treemill-$dead" new
+run "$TREEMILL" hash -q -o results/used tree/1
+check "a leftover in use" [ -e "results/.used.treemill-$dead" ]
+exec 5<&-
+run "$TREEMILL" hash -q -f -o results/used tree/1
+check "a leftover in use no more" only ".new.treemill-$$" ".new.treemill-${dead}x" \
+    ".newer.treemill-$dead" new used
 
 # Closed standard descriptors: no other file takes their place.
 for model in "${models[@]}"; do

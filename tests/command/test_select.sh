@@ -72,6 +72,48 @@ for options in "--files-from=list" "--null --files-from=list0" "--files-from=-";
         <(printf '%s\n' tree/src/a.c tree/src/sub/c.c tree/src/sub/note.txt)
 done
 
+# A list for --null read as lines: no name of it is taken, whatever can be read.
+mkdir odd
+touch odd/plain odd/$'two\nlines' plain
+find odd -type f -print0 >list0
+for model in "${models[@]}"; do
+    for option in "" -n --json; do
+        # shellcheck disable=SC2086  # options are words
+        run "$TREEMILL" hash -q $option $model --files-from=- <list0
+        check "a stray NUL $option $model" [ "$status" -eq 2 ]
+        check "... said $option $model" grep -q 'holds a NUL byte; is --null missing?' out err
+        check "... nothing is hashed $option $model" [ "$(grep -c plain out)" -eq 0 ]
+    done
+done
+run "$TREEMILL" hash -q -o never --files-from=- plain <list0
+check "a stray NUL publishes nothing" [ "$status$(find . -name never)" = 2 ]
+
+# --dry-run lists to standard output and touches no file; with --json, events.
+run "$TREEMILL" hash -n -o never tree/src
+check "--dry-run -o" [ "$status $(wc -l <out)$(find . -name never)" = "0 5" ]
+echo precious >kept
+run "$TREEMILL" hash -n -f -o kept tree/src
+check "--dry-run -f -o" [ "$status $(wc -l <out)$(cat kept)" = "0 5precious" ]
+run "$TREEMILL" hash -n --stats -v tree/src
+check "--dry-run --stats -v" [ "$status $(wc -l <out)" = "0 5" ]
+if has jq; then
+    run "$TREEMILL" hash -n --json tree/src
+    check "--dry-run --json: kinds" [ "$(jq -r .event out | uniq -c | tr -s ' \n' ' ')" = \
+        " 1 start 5 file 1 summary " ]
+    check "--dry-run --json: names and sizes alone" [ "$(jq -c \
+        'select(.path == "tree/src/b.h")' out)" = '{"event":"file","path":"tree/src/b.h","size":2}' ]
+    check "--dry-run --json: the summary" [ "$(jq 'select(.event == "summary") | .files, .bytes' \
+        out | paste -sd ' ')" = "5 8" ]
+fi
+
+# What is neither a date nor a file; an operand that cannot be seen.
+run "$TREEMILL" hash --newer=2024-13-45 tree
+check "a date that does not exist" ends 2 "--newer: '2024-13-45' is neither a date .* nor a file"
+run "$TREEMILL" hash --newer=nowhere tree
+check "a file that does not exist" ends 2 'nowhere: stat: No such file or directory'
+run "$TREEMILL" hash -q ''
+check "an empty operand" ends 3 "'': stat: No such file or directory"
+
 # A cache directory deeper than one call to the kernel can name.
 mkdir far
 (

@@ -53,6 +53,18 @@ for order in cat tac; do
     check "a file of two lines, by $order" [ "$status$(cat out err)" = 0 ]
 done
 
+# What the libraries do not offer here.
+printf '%s\n' 'openssl_conf = init' '[init]' 'alg_section = alg' '[alg]' \
+    'default_properties = fips=yes' >openssl.cnf
+echo "$md5  tree/a" >list
+if OPENSSL_CONF=$work/openssl.cnf "$TREEMILL" info | grep -Eq '^  md5 +not available'; then
+    run env OPENSSL_CONF="$work/openssl.cnf" "$TREEMILL" verify list
+    check "an algorithm that is not offered" [ "$status$(cat out)" = 1 ]
+    check "... said" grep -qx 'treemill: tree/a: verify: list, line 1: .*not offered.*' err
+else
+    left_out "an algorithm that is not offered: OpenSSL's configuration cannot forbid md5"
+fi
+
 # Which algorithm it is: by --algorithm, by the manifest's name, or a guess that is owned up to.
 for pair in crc32:crc32 xxh3:xxh3 blake2b:b2 blake2s:blake2s sha3-256:sha3-256; do
     "$TREEMILL" hash -q --format=gnu0 -a "${pair%:*}" tree/a >list

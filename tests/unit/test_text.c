@@ -108,6 +108,23 @@ START_TEST(json_escapes)
 }
 END_TEST
 
+START_TEST(gnu_escapes)
+{
+    expect_escape(text_gnu_escape, BYTES("a\\b\nc\r"), "a\\\\b\\nc\\r");
+    expect_escape(text_gnu_escape, BYTES("\n\n"), "\\n\\n");
+    expect_escape(text_gnu_escape, BYTES("\xff\t\x1b plain"), "\xff\t\x1b plain");
+    expect_escape(text_gnu_escape, BYTES(""), "");
+}
+END_TEST
+
+START_TEST(hexadecimal)
+{
+    char out[6] = "-----";
+    text_hex((const uint8_t[]){0x0f, 0xa9}, 2, out);
+    ck_assert_str_eq(out, "0fa9-");
+}
+END_TEST
+
 START_TEST(base64_vectors_of_rfc_4648)
 {
     expect_escape(text_base64, BYTES(""), "");
@@ -266,6 +283,8 @@ int main(void)
     tcase_add_test(tests, terminal_escapes);
     tcase_add_test(tests, terminal_escapes_are_unambiguous_and_harmless);
     tcase_add_test(tests, json_escapes);
+    tcase_add_test(tests, gnu_escapes);
+    tcase_add_test(tests, hexadecimal);
     tcase_add_test(tests, base64_vectors_of_rfc_4648);
     tcase_add_test(tests, columns_of_text);
     tcase_add_test(tests, units_of_bytes);
