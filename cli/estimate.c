@@ -32,8 +32,7 @@ struct estimate {
 
 struct estimate *estimate_create(const struct options *options, const struct selection *selection)
 {
-    struct estimate *estimate =
-        options->files_from.count ? NULL : calloc(1, sizeof *estimate);
+    struct estimate *estimate = options->files_from.count ? NULL : calloc(1, sizeof *estimate);
     if (!estimate)
         return NULL;
     estimate->options = options;

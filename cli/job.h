@@ -62,6 +62,8 @@ struct job {
 
 /* Messages, events and selection rules. False: said why, exit status 2. */
 bool job_begin(struct job *job, const struct options *options, const char *verb, const char *done);
+/* The part of job_begin() that makes job->selection. False: said why. */
+bool job_make_selection(struct job *job);
 /* A fatal error before or after the graph ran: one line, exit status 2. */
 void job_fatal(struct job *job, const char *path, struct tm_fault fault);
 __attribute__((format(printf, 2, 3))) void job_usage(struct job *job, const char *format, ...);

@@ -23,8 +23,7 @@ static int take_batch(void *context, const struct item_view *view)
         lane_stream_end(graph_lane(listing->graph, LANE_DATA), view->item->stream);
     }
     for (unsigned i = 0; i < batch->file_count && !error; i++)
-        error = listing->take(listing->context, batch_path(view, &batch->file[i]),
-                              &batch->file[i]);
+        error = listing->take(listing->context, batch_path(view, &batch->file[i]), &batch->file[i]);
     return error;
 }
 

@@ -8,7 +8,7 @@
 struct report;
 struct names;
 
-/* `standard_input`: the operand "-" means its data. 0, or -errno with the path that could not be
+/* The operand "-" means the data of standard input. 0, or -errno with the path that could not be
  * opened. */
 int names_create(const struct options *options, uint32_t algorithms, struct report *report,
                  struct names **names, const char **failed_path);

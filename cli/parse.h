@@ -63,10 +63,8 @@ struct stage_spec {
     enum stage_given given_by;
 };
 
-/* Names; "?" for a value out of range. */
+/* Its name; "?" for a value out of range. */
 const char *stage_name(enum stage_kind stage);
-const char *stage_model_name(enum stage_model model);
-const char *stage_io_name(enum stage_io io);
 
 /* Accepted names as a NULL-terminated list with static lifetime. */
 const char *const *stage_names(void);

@@ -37,16 +37,6 @@ const char *stage_name(enum stage_kind stage)
     return name_of(stage_table, (int)stage);
 }
 
-const char *stage_model_name(enum stage_model model)
-{
-    return name_of(model_table, (int)model);
-}
-
-const char *stage_io_name(enum stage_io io)
-{
-    return name_of(io_table, (int)io);
-}
-
 const char *const *stage_names(void)
 {
     return stage_table;

@@ -1,5 +1,6 @@
 /* plan: turns options into the set-up of a graph: which model and how many workers each stage
- * gets, how much memory, and why. The one place where a job's graph is wired.
+ * gets, how much memory, and why. A job's graph is wired here, but for
+ * that of cli/listing.c, which keeps the scan lane and reads nothing.
  *
  *     lane 0, scan:  requests ─▶ scan ─▶ answers
  *     lane 1, data:  batches ─▶ read ─▶ hash ─▶ write ─▶ sink

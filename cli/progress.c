@@ -237,16 +237,6 @@ void progress_print_status(struct progress *progress)
     pthread_mutex_unlock(&progress->lock);
 }
 
-uint64_t progress_active_ns(struct progress *progress)
-{
-    pthread_mutex_lock(&progress->lock);
-    uint64_t since = clock_ns() - progress->last_tick_ns;
-    bool was_stopped = progress->has_thread && since > stopped_ns;
-    uint64_t active = progress->estimator.elapsed_ns + (was_stopped ? tick_ns : since);
-    pthread_mutex_unlock(&progress->lock);
-    return active;
-}
-
 void progress_stop(struct progress *progress)
 {
     if (!progress)

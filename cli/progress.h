@@ -133,9 +133,6 @@ struct progress *progress_start(const struct progress_options *options, progress
  * handler itself. With PROGRESS_JSON it is an event. */
 void progress_print_status(struct progress *progress);
 
-/* Time since the start without the time the process was stopped, as far as ticks could see it. */
-uint64_t progress_active_ns(struct progress *progress);
-
 /* Ends the thread and erases the bar; lines and events get a last one with the final counts. Frees
  * everything; NULL is allowed. The caller guarantees that nobody else still uses it. */
 void progress_stop(struct progress *progress);

@@ -7,10 +7,10 @@
  */
 #include "cli/progress.h"
 
+#include "cli/line.h"
 #include "cli/units.h"
 #include "stages/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,24 +46,6 @@ static const enum field by_priority[FIELD_COUNT] = {
 
 static const uint64_t bounce_step_ns = 200000000;
 
-/* A text that grows in a buffer of fixed size, with snprintf's contract. */
-struct line {
-    char *out;
-    size_t capacity;
-    size_t length;
-};
-
-__attribute__((format(printf, 2, 3))) static void append(struct line *line, const char *format, ...)
-{
-    size_t left = line->length < line->capacity ? line->capacity - line->length : 0;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(left ? line->out + line->length : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        line->length += (size_t)length;
-}
-
 /* "1,234/≥5,678": done, padded to the width of the total, or to 7 columns for sizes. */
 static void append_amounts(struct line *line, const struct progress_view *view, unsigned flags,
                            bool files, bool padded)
@@ -78,7 +60,7 @@ static void append_amounts(struct line *line, const struct progress_view *view, 
         units_bytes(view->bytes_done, done);
         units_bytes(view->bytes_total, total);
     }
-    append(line, "%*s/%s%s", padded ? width : 0, done, at_least, total);
+    line_append(line, "%*s/%s%s", padded ? width : 0, done, at_least, total);
 }
 
 static void append_rate(struct line *line, const struct progress_view *view, bool padded)
@@ -87,9 +69,9 @@ static void append_rate(struct line *line, const struct progress_view *view, boo
     /* A tree of empty files makes progress too. */
     if (view->bytes_total == 0 && view->files_total > 0) {
         double rate = view->files_rate < 1e15 ? view->files_rate : 1e15;
-        append(line, "%s files/s", units_count((uint64_t)(rate + 0.5), text));
+        line_append(line, "%s files/s", units_count((uint64_t)(rate + 0.5), text));
     } else {
-        append(line, "%*s", padded ? 9 : 0, units_rate(view->rate, text));
+        line_append(line, "%*s", padded ? 9 : 0, units_rate(view->rate, text));
     }
 }
 
@@ -99,7 +81,7 @@ static void append_eta(struct line *line, const struct progress_view *view, bool
     /* Rounded up: "0:00" is said when nothing is left. */
     if (view->eta_ns != PROGRESS_ETA_UNKNOWN)
         units_clock(view->eta_ns + 999999999, text);
-    append(line, "ETA %*s", padded ? 5 : 0, text);
+    line_append(line, "ETA %*s", padded ? 5 : 0, text);
 }
 
 /* Rounded down: 100 is said when all is done. */
@@ -114,12 +96,12 @@ static unsigned percent_of(const struct progress_view *view)
 static void append_stages(struct line *line, const struct progress_view *view, bool padded)
 {
     for (unsigned i = 0; i < view->stage_count; i++) {
-        append(line, "%s%s %*u%%", i ? "  " : "", view->stage[i].name, padded ? 2 : 0,
-               units_percent(view->stage[i].busy_share));
+        line_append(line, "%s%s %*u%%", i ? "  " : "", view->stage[i].name, padded ? 2 : 0,
+                    units_percent(view->stage[i].busy_share));
         if (view->stage[i].queue_capacity > 0) {
             int width = snprintf(NULL, 0, "%u", view->stage[i].queue_capacity);
-            append(line, " %*u/%u", padded ? width : 0, view->stage[i].queue_fill,
-                   view->stage[i].queue_capacity);
+            line_append(line, " %*u/%u", padded ? width : 0, view->stage[i].queue_fill,
+                        view->stage[i].queue_capacity);
         }
     }
 }
@@ -128,8 +110,8 @@ static void append_errors(struct line *line, const struct progress_view *view, u
 {
     char number[UNITS_CAPACITY];
     bool red = flags & PROGRESS_COLOR;
-    append(line, "%s%s error%s%s", red ? "\033[31m" : "", units_count(view->errors, number),
-           view->errors == 1 ? "" : "s", red ? "\033[0m" : "");
+    line_append(line, "%s%s error%s%s", red ? "\033[31m" : "", units_count(view->errors, number),
+                view->errors == 1 ? "" : "s", red ? "\033[0m" : "");
 }
 
 /* The text of one field; nothing: the field does not apply. The bar is made later. */
@@ -139,37 +121,38 @@ static void append_field(struct line *line, enum field field, const struct progr
     char text[UNITS_CAPACITY];
     switch (field) {
     case FIELD_VERB:
-        append(line, "%s", view->verb ? view->verb : "");
+        line_append(line, "%s", view->verb ? view->verb : "");
         return;
     case FIELD_PERCENT:
         if (view->totals_final)
-            append(line, "%3u%%", percent_of(view));
+            line_append(line, "%3u%%", percent_of(view));
         else
-            append(line, " --%%");
+            line_append(line, " --%%");
         return;
     case FIELD_FILES:
         append_amounts(line, view, flags, true, true);
-        append(line, " files");
+        line_append(line, " files");
         return;
     case FIELD_BYTES:
         append_amounts(line, view, flags, false, true);
         return;
     case FIELD_RATIO:
         if (view->output_bytes > 0 && view->bytes_done > 0)
-            append(line, "ratio %s",
-                   units_decimal((double)view->output_bytes / (double)view->bytes_done, 3, text));
+            line_append(
+                line, "ratio %s",
+                units_decimal((double)view->output_bytes / (double)view->bytes_done, 3, text));
         return;
     case FIELD_RATE:
         append_rate(line, view, true);
         return;
     case FIELD_MEAN:
-        append(line, "mean %9s", units_rate(view->mean, text));
+        line_append(line, "mean %9s", units_rate(view->mean, text));
         return;
     case FIELD_ETA:
         append_eta(line, view, true);
         return;
     case FIELD_ELAPSED:
-        append(line, "%5s", units_clock(view->elapsed_ns, text));
+        line_append(line, "%5s", units_clock(view->elapsed_ns, text));
         return;
     case FIELD_ERRORS:
         if (view->errors > 0)
@@ -177,8 +160,8 @@ static void append_field(struct line *line, enum field field, const struct progr
         return;
     case FIELD_BOTTLENECK:
         if (view->bottleneck >= 0)
-            append(line, "bottleneck %s %3u%%", view->stage[view->bottleneck].name,
-                   units_percent(view->stage[view->bottleneck].busy_share));
+            line_append(line, "bottleneck %s %3u%%", view->stage[view->bottleneck].name,
+                        units_percent(view->stage[view->bottleneck].busy_share));
         return;
     case FIELD_STAGES:
         append_stages(line, view, true);
@@ -195,7 +178,7 @@ static void append_bounce(struct line *line, uint64_t elapsed_ns, unsigned inner
     unsigned way = inner - 3;
     unsigned step = (unsigned)(elapsed_ns / bounce_step_ns % (2 * way));
     unsigned at = step <= way ? step : 2 * way - step;
-    append(line, "[%*s<=>%*s]", (int)at, "", (int)(way - at), "");
+    line_append(line, "[%*s<=>%*s]", (int)at, "", (int)(way - at), "");
 }
 
 static void append_bar(struct line *line, const struct progress_view *view, unsigned flags,
@@ -212,10 +195,10 @@ static void append_bar(struct line *line, const struct progress_view *view, unsi
     unsigned parts = (unsigned)(share * inner * 8 + 1e-9);
     unsigned full = parts / 8;
     const char *tip = utf8 ? eighths[parts % 8] : ascii[full < inner && parts > 0];
-    append(line, "[");
+    line_append(line, "[");
     for (unsigned i = 0; i < full; i++)
-        append(line, "%s", utf8 ? "█" : "=");
-    append(line, "%s%*s]", tip, (int)(inner - full - (*tip ? 1 : 0)), "");
+        line_append(line, "%s", utf8 ? "█" : "=");
+    line_append(line, "%s%*s]", tip, (int)(inner - full - (*tip ? 1 : 0)), "");
 }
 
 size_t progress_render(const struct progress_view *view, unsigned columns, unsigned flags,
@@ -255,12 +238,12 @@ size_t progress_render(const struct progress_view *view, unsigned columns, unsig
         if (!shown[field])
             continue;
         if (line.length > 0)
-            append(&line, "%*s", (int)GAP, "");
+            line_append(&line, "%*s", (int)GAP, "");
         if (field == FIELD_BAR) {
             size_t inner = BAR_LEAST + (room - used);
             append_bar(&line, view, flags, inner < BAR_MOST ? (unsigned)inner : BAR_MOST);
         } else {
-            append(&line, "%s", text[field]);
+            line_append(&line, "%s", text[field]);
         }
     }
     return line.length;
@@ -271,26 +254,26 @@ size_t progress_status_line(const struct progress_view *view, unsigned flags, ch
 {
     char text[UNITS_CAPACITY];
     struct line line = {.out = out, .capacity = capacity};
-    append(&line, "%s: ", view->verb ? view->verb : "progress");
+    line_append(&line, "%s: ", view->verb ? view->verb : "progress");
     if (view->totals_final)
-        append(&line, "%u%%, ", percent_of(view));
+        line_append(&line, "%u%%, ", percent_of(view));
     append_amounts(&line, view, flags, true, false);
-    append(&line, " files, ");
+    line_append(&line, " files, ");
     append_amounts(&line, view, flags, false, false);
-    append(&line, ", ");
+    line_append(&line, ", ");
     append_rate(&line, view, false);
-    append(&line, ", mean %s, ", units_rate(view->mean, text));
+    line_append(&line, ", mean %s, ", units_rate(view->mean, text));
     append_eta(&line, view, false);
-    append(&line, ", elapsed %s", units_clock(view->elapsed_ns, text));
+    line_append(&line, ", elapsed %s", units_clock(view->elapsed_ns, text));
     if (view->errors > 0) {
-        append(&line, ", ");
+        line_append(&line, ", ");
         append_errors(&line, view, flags & ~(unsigned)PROGRESS_COLOR);
     }
     if (view->bottleneck >= 0)
-        append(&line, ", bottleneck %s %u%%", view->stage[view->bottleneck].name,
-               units_percent(view->stage[view->bottleneck].busy_share));
+        line_append(&line, ", bottleneck %s %u%%", view->stage[view->bottleneck].name,
+                    units_percent(view->stage[view->bottleneck].busy_share));
     if (view->stage_count > 0) {
-        append(&line, "; ");
+        line_append(&line, "; ");
         append_stages(&line, view, false);
     }
     return line.length;

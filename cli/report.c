@@ -17,7 +17,7 @@ static const char erase_line[] = "\r\033[K";
 struct report {
     struct report_options options; /* constant after report_create() */
     /* Statistics: any thread adds, any thread reads; they order nothing else, so relaxed. */
-    _Atomic uint64_t errors, warnings, skipped;
+    _Atomic uint64_t errors, skipped;
     pthread_mutex_t lock; /* guards the bar, and the order of what is written to options.fd */
     char bar[REPORT_BAR_CAPACITY];
     size_t bar_length; /* 0: no bar on the screen */
@@ -49,11 +49,6 @@ int report_fd(const struct report *report)
 uint64_t report_error_count(const struct report *report)
 {
     return atomic_load_explicit(&report->errors, memory_order_relaxed);
-}
-
-uint64_t report_warning_count(const struct report *report)
-{
-    return atomic_load_explicit(&report->warnings, memory_order_relaxed);
 }
 
 uint64_t report_skipped_count(const struct report *report)
@@ -282,7 +277,6 @@ void report_warning(struct report *report, const char *path, const char *format,
     va_start(arguments, format);
     char *text = format_text(format, arguments);
     va_end(arguments);
-    count(&report->warnings);
     lesser_message(report, "warning", path, text ? text : "no memory for the message");
     free(text);
 }

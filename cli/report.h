@@ -64,7 +64,6 @@ void report_json(struct report *report, struct json_writer *json);
 
 /* What was reported until now, printed or not. */
 uint64_t report_error_count(const struct report *report);
-uint64_t report_warning_count(const struct report *report);
 uint64_t report_skipped_count(const struct report *report);
 
 #define REPORT_BAR_CAPACITY 2048

@@ -1,36 +1,18 @@
 /* The end of a run in numbers: the summary line and the table of --stats. */
 #include "cli/report.h"
 
+#include "cli/line.h"
 #include "cli/units.h"
 
-#include <stdarg.h>
 #include <string.h>
 
-/* A text that grows in a buffer of fixed size, with snprintf's contract. */
-struct text {
-    char *out;
-    size_t capacity;
-    size_t length;
-};
-
-__attribute__((format(printf, 2, 3))) static void append(struct text *text, const char *format, ...)
-{
-    size_t left = text->length < text->capacity ? text->capacity - text->length : 0;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(left ? text->out + text->length : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        text->length += (size_t)length;
-}
-
 /* ", 2 errors", in red where it is bad and colours are wanted; nothing for 0. */
-static void append_count(struct text *text, uint64_t count, const char *one, const char *many,
+static void append_count(struct line *text, uint64_t count, const char *one, const char *many,
                          bool red)
 {
     char number[UNITS_CAPACITY];
     if (count > 0)
-        append(text, ", %s%s %s%s", red ? "\033[31m" : "", units_count(count, number),
+        line_append(text, ", %s%s %s%s", red ? "\033[31m" : "", units_count(count, number),
                count == 1 ? one : many, red ? "\033[0m" : "");
 }
 
@@ -38,19 +20,19 @@ size_t report_summary_text(const struct report_summary *summary, bool color, cha
                            size_t capacity)
 {
     char files[UNITS_CAPACITY], bytes[UNITS_CAPACITY], time[UNITS_CAPACITY];
-    struct text text = {.out = out, .capacity = capacity};
-    append(&text, "%s%s %s file%s, %s", summary->interrupted ? "interrupted: " : "", summary->done,
+    struct line text = {.out = out, .capacity = capacity};
+    line_append(&text, "%s%s %s file%s, %s", summary->interrupted ? "interrupted: " : "", summary->done,
            units_count(summary->files, files), summary->files == 1 ? "" : "s",
            units_bytes(summary->bytes, bytes));
     if (summary->output_bytes > 0) {
-        append(&text, " to %s", units_bytes(summary->output_bytes, bytes));
+        line_append(&text, " to %s", units_bytes(summary->output_bytes, bytes));
         if (summary->bytes > 0)
-            append(&text, " (ratio %s)",
+            line_append(&text, " (ratio %s)",
                    units_decimal((double)summary->output_bytes / (double)summary->bytes, 3, bytes));
     }
-    append(&text, " in %s", units_seconds(summary->elapsed_ns, time));
+    line_append(&text, " in %s", units_seconds(summary->elapsed_ns, time));
     if (summary->elapsed_ns > 0 && summary->bytes > 0)
-        append(&text, " (%s)",
+        line_append(&text, " (%s)",
                units_rate((double)summary->bytes * 1e9 / (double)summary->elapsed_ns, bytes));
     append_count(&text, summary->differing, "differs", "differ", color);
     append_count(&text, summary->missing, "missing", "missing", color);

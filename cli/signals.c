@@ -119,7 +119,8 @@ int signals_start(const struct signals *signals)
     return -error;
 }
 
-/* What asks for a status only must not end the program now that nobody answers: it stays blocked. */
+/* What asks for a status only must not end the program now that nobody answers: it stays blocked.
+ */
 static void unblock(void)
 {
     sigset_t mask = state.mask;

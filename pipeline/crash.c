@@ -33,11 +33,6 @@ void crash_enable(void)
     enabled = true;
 }
 
-const char *crash_point_name(enum crash_point point)
-{
-    return (unsigned)point < CRASH_POINT_COUNT ? point_names[point] : "";
-}
-
 void crash_point(enum crash_point point)
 {
     if (!enabled || !plan_in_use)

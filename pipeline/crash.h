@@ -47,7 +47,6 @@ void crash_set_plan(struct crash_plan *plan);
 /* This process may die at points from now on: called by worker processes only. */
 void crash_enable(void);
 void crash_point(enum crash_point point);
-const char *crash_point_name(enum crash_point point);
 /* Arms points from text as "work:3,take_word:10" (dev builds read $TREEMILL_CRASH). 0 or -EINVAL. */
 int crash_plan_parse(struct crash_plan *plan, const char *text);
 

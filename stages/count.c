@@ -180,9 +180,8 @@ static bool enter(struct counter *counter, const struct place *place, bool *enou
     if (counter->setup->one_file_system && counter->ancestor_count &&
         counter->ancestors[0].device != status.st_dev)
         return false;
-    struct ancestor *ancestors =
-        grown(counter->ancestors, &counter->ancestor_capacity, counter->ancestor_count + 1,
-              sizeof *ancestors);
+    struct ancestor *ancestors = grown(counter->ancestors, &counter->ancestor_capacity,
+                                       counter->ancestor_count + 1, sizeof *ancestors);
     *enough = ancestors != NULL;
     if (!ancestors)
         return false;

@@ -81,10 +81,9 @@ int opener_open(const char *path, size_t path_bytes, int flags)
             break;
         io_sync_execute(&chain);
     }
-    io_add(&chain, (struct io_op){.code = IO_OPEN,
-                                  .dir = opener.base,
-                                  .path = path + opener.offset,
-                                  .flags = flags});
+    io_add(&chain,
+           (struct io_op){
+               .code = IO_OPEN, .dir = opener.base, .path = path + opener.offset, .flags = flags});
     opener_add_close(&opener, &chain);
     io_sync_execute(&chain);
     return (int)chain.op[0].result;

@@ -141,9 +141,8 @@ static void add_file(struct reader *reader, struct strand *strand, const struct 
         io_add(chain, (struct io_op){.code = IO_OPEN,
                                      .dir = base,
                                      .path = path,
-                                     .flags =
-                                         OPENER_FILE_FLAGS |
-                                         (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
+                                     .flags = OPENER_FILE_FLAGS |
+                                              (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
     }
     /* One byte more than expected: tells a file that has grown, and costs no further call. */
     strand->read_at = (int)chain->count;
@@ -155,10 +154,9 @@ static void add_file(struct reader *reader, struct strand *strand, const struct 
                                  .offset = (off_t)file->offset});
     if (is_last) {
         strand->stat_at = (int)chain->count;
-        io_add(chain, (struct io_op){.code = IO_STAT_FD,
-                                     .fd = fd,
-                                     .data = &strand->status,
-                                     .size = file_stat_mask});
+        io_add(chain,
+               (struct io_op){
+                   .code = IO_STAT_FD, .fd = fd, .data = &strand->status, .size = file_stat_mask});
         io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = fd});
         if (is_open)
             reader->stream_fd = -1;

@@ -28,13 +28,13 @@ struct listed_name {
 };
 
 enum scanner_phase {
-    SCANNER_WALK,    /* going down to the directory */
-    SCANNER_OPENED,  /* the directory's open and own status */
-    SCANNER_LIST,    /* a piece of its entries */
-    SCANNER_NAME,    /* look at the next name */
-    SCANNER_DEEP,    /* going down to a name that is a long path itself */
-    SCANNER_STATUS,  /* a name's status */
-    SCANNER_FINISH,  /* the directory's close */
+    SCANNER_WALK,   /* going down to the directory */
+    SCANNER_OPENED, /* the directory's open and own status */
+    SCANNER_LIST,   /* a piece of its entries */
+    SCANNER_NAME,   /* look at the next name */
+    SCANNER_DEEP,   /* going down to a name that is a long path itself */
+    SCANNER_STATUS, /* a name's status */
+    SCANNER_FINISH, /* the directory's close */
     SCANNER_PAUSE
 };
 
@@ -58,11 +58,6 @@ struct scanner {
     _Alignas(8) uint8_t list[LIST_BUFFER_BYTES];
 };
 
-static size_t entry_bytes(size_t name_bytes)
-{
-    return align_up(sizeof(struct scan_entry) + name_bytes + 1, 8);
-}
-
 static void scanner_close(void *state)
 {
     struct scanner *scanner = state;
@@ -77,7 +72,7 @@ static int scanner_open(void *job, void **state)
     struct scanner *scanner = calloc(1, sizeof *scanner);
     if (!scanner)
         return -ENOMEM;
-    scanner->name_capacity = SCAN_OUTPUT_BYTES / (uint32_t)entry_bytes(1);
+    scanner->name_capacity = SCAN_OUTPUT_BYTES / (uint32_t)scan_entry_stride(1);
     scanner->names = malloc(scanner->name_capacity * sizeof *scanner->names);
     scanner->text = malloc(SCAN_OUTPUT_BYTES);
     if (!scanner->names || !scanner->text) {
@@ -86,67 +81,6 @@ static int scanner_open(void *job, void **state)
     }
     *state = scanner;
     return 0;
-}
-
-/* Requests, made by the walk. */
-
-static void request(const struct item_view *view, enum scan_kind kind, const char *path,
-                    size_t path_bytes, bool follow)
-{
-    struct scan_request *made = scan_request_of(view);
-    *made = (struct scan_request){.kind = (uint8_t)kind,
-                                  .follow = follow,
-                                  .path_bytes = (uint32_t)path_bytes};
-    memcpy(scan_path_of(view), path, path_bytes);
-    scan_path_of(view)[path_bytes] = '\0';
-    made->used_bytes = (uint32_t)scan_names_offset(made);
-}
-
-void scan_request_directory(const struct item_view *view, const char *path, size_t path_bytes,
-                            bool follow)
-{
-    request(view, SCAN_DIRECTORY, path, path_bytes, follow);
-}
-
-void scan_request_status(const struct item_view *view, const char *path, size_t path_bytes,
-                         bool follow)
-{
-    request(view, SCAN_STATUS, path, path_bytes, follow);
-    scan_answer_of(view)->used_bytes = sizeof(struct scan_answer);
-}
-
-bool scan_request_add(const struct item_view *view, const struct scan_name *name,
-                      const char *text, const void *attachment)
-{
-    struct scan_request *made = scan_request_of(view);
-    struct scan_answer *answer = scan_answer_of(view);
-    size_t bytes = scan_name_stride(name);
-    /* The answer's size is reserved beforehand: a worker never finds its slab too small. */
-    if (made->used_bytes + bytes > SCAN_INPUT_BYTES ||
-        answer->used_bytes + entry_bytes(name->name_bytes) > SCAN_OUTPUT_BYTES)
-        return false;
-    uint8_t *at = view->input + made->used_bytes;
-    memcpy(at, name, sizeof *name);
-    memcpy(at + sizeof *name, text, name->name_bytes);
-    at[sizeof *name + name->name_bytes] = '\0';
-    memcpy(at + sizeof *name + name->name_bytes + 1, attachment, name->attachment_bytes);
-    made->used_bytes += (uint32_t)bytes;
-    made->name_count++;
-    answer->used_bytes += (uint32_t)entry_bytes(name->name_bytes);
-    return true;
-}
-
-int scan_name_compare(const char *a, size_t a_bytes, bool a_is_directory, const char *b,
-                      size_t b_bytes, bool b_is_directory)
-{
-    size_t common = a_bytes < b_bytes ? a_bytes : b_bytes;
-    int order = memcmp(a, b, common);
-    if (order)
-        return order;
-    /* What follows the common part: the rest of the name, the slash of a directory, or nothing. */
-    int after_a = common < a_bytes ? (unsigned char)a[common] : a_is_directory ? '/' : -1;
-    int after_b = common < b_bytes ? (unsigned char)b[common] : b_is_directory ? '/' : -1;
-    return after_a - after_b;
 }
 
 /* Answers. */
@@ -158,7 +92,7 @@ static struct scan_entry *add_entry(struct scanner *scanner, const struct item_v
     scanner->entry_offset = answer->used_bytes;
     struct scan_entry *entry = (struct scan_entry *)(view->output + answer->used_bytes);
     *entry = (struct scan_entry){.name_bytes = (uint32_t)name_bytes,
-                                 .entry_bytes = (uint32_t)entry_bytes(name_bytes)};
+                                 .entry_bytes = (uint32_t)scan_entry_stride(name_bytes)};
     memcpy(entry + 1, name, name_bytes);
     ((char *)(entry + 1))[name_bytes] = '\0';
     answer->used_bytes += entry->entry_bytes;
@@ -203,8 +137,8 @@ static bool pause_for_descriptors(struct scanner *scanner, int error, struct io_
     return true;
 }
 
-static void fail(struct scanner *scanner, const struct item_view *view,
-                 enum tm_operation operation, int error, struct io_chain *chain)
+static void fail(struct scanner *scanner, const struct item_view *view, enum tm_operation operation,
+                 int error, struct io_chain *chain)
 {
     if (pause_for_descriptors(scanner, error, chain))
         return;
@@ -312,7 +246,7 @@ static void listed(struct scanner *scanner, const struct item_view *view, struct
     size_t needed = sizeof(struct scan_answer);
     bool fits = take_names(scanner, (size_t)got, scan_request_of(view)->follow);
     for (uint32_t i = 0; i < scanner->name_count && fits; i++) {
-        needed += entry_bytes(scanner->names[i].bytes);
+        needed += scan_entry_stride(scanner->names[i].bytes);
         fits = needed <= SCAN_OUTPUT_BYTES;
     }
     if (!fits) {
@@ -382,10 +316,10 @@ static void next_listed(struct scanner *scanner, const struct item_view *view,
         const struct listed_name *name = &scanner->names[scanner->index++];
         if (name->type == DT_LNK && !made->follow)
             continue;
-        struct scan_entry *entry = add_entry(scanner, view, scanner->text + name->offset, name->bytes);
+        struct scan_entry *entry =
+            add_entry(scanner, view, scanner->text + name->offset, name->bytes);
         if (name->type == DT_REG || name->type == DT_LNK || name->type == DT_UNKNOWN) {
-            add_status(scanner, scanner->directory_fd, scan_entry_name(entry), made->follow,
-                       chain);
+            add_status(scanner, scanner->directory_fd, scan_entry_name(entry), made->follow, chain);
             return;
         }
         entry->stat.mode = (uint32_t)DTTOIF(name->type);
@@ -395,8 +329,7 @@ static void next_listed(struct scanner *scanner, const struct item_view *view,
     finish(scanner, chain);
 }
 
-static struct scan_name *requested_name(const struct scanner *scanner,
-                                        const struct item_view *view)
+static struct scan_name *requested_name(const struct scanner *scanner, const struct item_view *view)
 {
     return (struct scan_name *)(view->input + scanner->request_offset);
 }
@@ -428,8 +361,7 @@ static void next_requested(struct scanner *scanner, const struct item_view *view
     finish(scanner, chain);
 }
 
-static struct scan_entry *current_entry(const struct scanner *scanner,
-                                        const struct item_view *view)
+static struct scan_entry *current_entry(const struct scanner *scanner, const struct item_view *view)
 {
     return (struct scan_entry *)(view->output + scanner->entry_offset);
 }

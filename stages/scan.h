@@ -40,9 +40,9 @@ struct scan_name {
 };
 
 struct scan_answer {
-    struct tm_fault fault;   /* of the directory itself */
-    bool too_large;          /* more entries than the slab holds: none is given */
-    uint64_t device, inode;  /* of the directory */
+    struct tm_fault fault;  /* of the directory itself */
+    bool too_large;         /* more entries than the slab holds: none is given */
+    uint64_t device, inode; /* of the directory */
     uint32_t entry_count;
     uint32_t used_bytes; /* of the output slab */
 };
@@ -73,8 +73,8 @@ void scan_request_directory(const struct item_view *view, const char *path, size
 void scan_request_status(const struct item_view *view, const char *path, size_t path_bytes,
                          bool follow);
 /* Adds a name to a status request; false: the slabs are full. */
-bool scan_request_add(const struct item_view *view, const struct scan_name *name,
-                      const char *text, const void *attachment);
+bool scan_request_add(const struct item_view *view, const struct scan_name *name, const char *text,
+                      const void *attachment);
 
 /* Where the first name of a status request begins, and how far it is from one to the next. */
 static inline size_t scan_names_offset(const struct scan_request *request)
@@ -84,6 +84,12 @@ static inline size_t scan_names_offset(const struct scan_request *request)
 static inline size_t scan_name_stride(const struct scan_name *name)
 {
     return align_up(sizeof *name + name->name_bytes + 1 + name->attachment_bytes, 8);
+}
+
+/* The same for the entries of an answer. */
+static inline size_t scan_entry_stride(size_t name_bytes)
+{
+    return align_up(sizeof(struct scan_entry) + name_bytes + 1, 8);
 }
 
 static inline struct scan_request *scan_request_of(const struct item_view *view)

@@ -62,8 +62,8 @@ static int enter_directory(struct walk *walk)
     struct frame *frame = walk_top(walk);
     const struct scan_entry *entry = frame->entry;
     size_t parent_bytes = frame->path_bytes;
-    size_t path_bytes = walk_path_append(walk, parent_bytes, scan_entry_name(entry),
-                                         entry->name_bytes, true);
+    size_t path_bytes =
+        walk_path_append(walk, parent_bytes, scan_entry_name(entry), entry->name_bytes, true);
     if (!path_bytes)
         return -ENOMEM;
     if (path_bytes > SCAN_PATH_MAX)
@@ -83,8 +83,8 @@ static int enter_directory(struct walk *walk)
     struct tm_fault fault = fault_is_set(view.item->fault) ? view.item->fault : answer->fault;
     if (!fault_is_set(fault) && is_loop(walk, answer))
         fault = fault_of(TM_FAULT_LOOP);
-    bool other_system = walk->setup->one_file_system && walk->depth > 1 &&
-                        answer->device != walk->frames[1].device;
+    bool other_system =
+        walk->setup->one_file_system && walk->depth > 1 && answer->device != walk->frames[1].device;
     if (fault_is_set(fault))
         error = emit_note(walk, parent_bytes, scan_entry_name(entry), entry->name_bytes,
                           frame->name, fault, 0);
@@ -99,8 +99,7 @@ static int enter_directory(struct walk *walk)
     return error;
 }
 
-static bool wants_file(struct walk *walk, const struct frame *frame,
-                       const struct scan_entry *entry)
+static bool wants_file(struct walk *walk, const struct frame *frame, const struct scan_entry *entry)
 {
     const struct selection *selection = walk->setup->selection;
     struct timespec mtime = {.tv_sec = entry->stat.mtime_seconds,
@@ -111,8 +110,8 @@ static bool wants_file(struct walk *walk, const struct frame *frame,
         return false;
     if (selection_is_trivial(selection) && !selection_needs_stat(selection))
         return true;
-    size_t end = walk_path_append(walk, frame->path_bytes, scan_entry_name(entry),
-                                  entry->name_bytes, false);
+    size_t end =
+        walk_path_append(walk, frame->path_bytes, scan_entry_name(entry), entry->name_bytes, false);
     bool wanted = end && selection_wants_file_name(selection, walk->path + walk->operand_bytes,
                                                    end - walk->operand_bytes);
     walk->path[frame->path_bytes] = '\0';
@@ -129,8 +128,8 @@ static bool wants_directory(struct walk *walk, const struct frame *frame,
         return false;
     if (selection_is_trivial(walk->setup->selection))
         return true;
-    size_t end = walk_path_append(walk, frame->path_bytes, scan_entry_name(entry),
-                                  entry->name_bytes, false);
+    size_t end =
+        walk_path_append(walk, frame->path_bytes, scan_entry_name(entry), entry->name_bytes, false);
     bool wanted =
         end && selection_wants_directory(walk->setup->selection, walk->path + walk->operand_bytes,
                                          end - walk->operand_bytes);

@@ -53,11 +53,11 @@ struct walk_setup {
     struct tm_lane *data_lane;
     size_t block_bytes;
     const struct selection *selection;
-    bool follow_links;    /* below operands; operands themselves are always followed */
-    bool one_file_system; /* do not enter directories of other file systems than the operand's */
+    bool follow_links;     /* below operands; operands themselves are always followed */
+    bool one_file_system;  /* do not enter directories of other file systems than the operand's */
     bool read_special;     /* operands that are FIFOs, sockets or devices are read, not skipped */
     bool directories_fail; /* a name that is a directory is an error, not a tree to walk */
-    size_t memory_bytes;  /* for listings; 0: default */
+    size_t memory_bytes;   /* for listings; 0: default */
     enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
     void *context;
     struct walk_totals *totals;

@@ -185,8 +185,8 @@ static uint16_t flags_for(const struct walk *walk)
     return follow ? 0 : FILE_NO_FOLLOW;
 }
 
-static int begin_stream(struct walk *walk, size_t directory_bytes,
-                        const struct scan_entry *entry, const struct scan_name *requested)
+static int begin_stream(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                        const struct scan_name *requested)
 {
     int error = emit_flush(walk);
     while (!error && walk->stream_count == lane_streams_max(walk->setup->data_lane))

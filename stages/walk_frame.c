@@ -341,8 +341,8 @@ int frame_next(struct walk *walk)
         if (error == -ENOMEM)
             return error;
         if (error)
-            return emit_note(walk, frame->path_bytes, "", 0, NULL,
-                             fault_system(TM_OP_LIST, error), 0);
+            return emit_note(walk, frame->path_bytes, "", 0, NULL, fault_system(TM_OP_LIST, error),
+                             0);
     }
 }
 

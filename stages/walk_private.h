@@ -13,7 +13,7 @@ struct name_list {
         uint32_t offset;
         uint32_t bytes;
         bool is_directory;
-    } *names;
+    } * names;
     uint32_t count, capacity;
     uint32_t next;  /* the first that has not been asked for */
     bool truncated; /* there are more names after the last one */

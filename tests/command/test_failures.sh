@@ -212,7 +212,7 @@ with_descriptors() { # LIMIT ARGUMENT...
 for model in "${models[@]}" "-T 4"; do
     # A loop has two of its own, and a ring as many as reads in flight.
     enough=16
-    case $model in *loops=* | *io=*) enough=64 ;; esac
+    case $model in *loops=*) enough=64 ;; *io=*) enough=1024 ;; esac
     # shellcheck disable=SC2086  # options are words
     with_descriptors $enough hash -q $model few
     check "$enough descriptors $model" [ "$status$(cat err)" = 0 ]

@@ -12,9 +12,10 @@ empty() { # NAME COMMAND...: passes when the command prints nothing
     check "$name: $found" [ -z "$found" ]
 }
 
+# (The ring's loop is to be split.)
 long_files() {
-    wc -l pipeline/*.[ch] stages/*.[ch] cli/*.[ch] bench/*.[ch] tests/slowfs/*.[ch] |
-        awk '$2 != "total" && $1 > 560 {print}'
+    wc -l pipeline/*.[ch] stages/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch] tests/*/*.sh |
+        awk '$2 != "total" && $2 != "pipeline/io_uring.c" && $1 > 500 {print}'
 }
 
 # sync.c may say one last word before abort().
@@ -34,6 +35,6 @@ empty "pipeline knows no codec or digest" \
     grep -nE 'EVP_|XXH|archive_|deflate|zlib' pipeline/*.[ch]
 empty "no condition variable in what processes share" \
     grep -nE 'pthread_cond_(init|wait|signal)|pthread_cancel' pipeline/*.[ch] stages/*.[ch]
-empty "no file far above 500 lines" long_files
+empty "no file above 500 lines" long_files
 
 finish

@@ -1,4 +1,5 @@
-/* stages/count: the same files and bytes as the walk finds, whatever is selected; stops when told. */
+/* stages/count: the same files and bytes as the walk finds, whatever is selected; stops when told.
+ */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,9 +88,10 @@ static enum walk_next next_name(void *context, bool wait, struct walk_name *name
     (void)wait;
     if (*next == (const char **)operands + sizeof operands / sizeof *operands)
         return WALK_END;
-    *name = (struct walk_name){
-        .text = **next, .bytes = strlen(**next), .attachment = "",
-        .is_standard_input = strcmp(**next, "-") == 0};
+    *name = (struct walk_name){.text = **next,
+                               .bytes = strlen(**next),
+                               .attachment = "",
+                               .is_standard_input = strcmp(**next, "-") == 0};
     ++*next;
     return WALK_NAME;
 }
@@ -100,12 +102,19 @@ static void walk(const struct count_setup *how, struct walk_totals *totals)
     const char **next = (const char **)operands;
     struct graph_setup setup = {
         .lane_count = 2,
-        .lane[0] = {.stage = {{.ops = &scan_stage, .model = MODEL_INLINE}}, .stage_count = 1,
-                    .items = 4, .input_bytes = SCAN_INPUT_BYTES,
+        .lane[0] = {.stage = {{.ops = &scan_stage, .model = MODEL_INLINE}},
+                    .stage_count = 1,
+                    .items = 4,
+                    .input_bytes = SCAN_INPUT_BYTES,
                     .output_bytes = SCAN_OUTPUT_BYTES},
-        .lane[1] = {.stage = {{.ops = &pass_stage, .model = MODEL_INLINE}}, .stage_count = 1,
-                    .items = 2, .input_bytes = batch_input_bytes(65536), .output_bytes = 64,
-                    .sink = ignore_batch, .sink_context = &graph, .ordered = true},
+        .lane[1] = {.stage = {{.ops = &pass_stage, .model = MODEL_INLINE}},
+                    .stage_count = 1,
+                    .items = 2,
+                    .input_bytes = batch_input_bytes(65536),
+                    .output_bytes = 64,
+                    .sink = ignore_batch,
+                    .sink_context = &graph,
+                    .ordered = true},
     };
     ck_assert_int_eq(graph_create(&setup, &graph), 0);
     ck_assert_int_eq(graph_start(graph), 0);
@@ -159,8 +168,8 @@ START_TEST(counts_what_the_walk_finds)
         walk(&setup, &walked);
         ck_assert_msg(counted.files == walked.files && counted.bytes == walked.bytes,
                       "way %u: %ju files, %ju bytes counted; %ju, %ju walked", way,
-                      (uintmax_t)counted.files, (uintmax_t)counted.bytes,
-                      (uintmax_t)walked.files, (uintmax_t)walked.bytes);
+                      (uintmax_t)counted.files, (uintmax_t)counted.bytes, (uintmax_t)walked.files,
+                      (uintmax_t)walked.bytes);
         ck_assert_uint_gt(walked.files, 3);
         selection_destroy(selection);
     }

@@ -53,7 +53,8 @@ static void make_tree(void)
             make_file("%s/n%02d/leaf", path, i);
         strcat(path, "/n05");
     }
-    make_file("t/a/x"), make_file("t/a-b/x"), make_file("t/a.b"), make_file("t/a0"), make_file("t/b");
+    make_file("t/a/x"), make_file("t/a-b/x"), make_file("t/a.b"), make_file("t/a0"),
+        make_file("t/b");
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *position)
@@ -116,12 +117,19 @@ static char *walk_with(size_t memory_bytes, enum model model, uint32_t scan_item
     ck_assert_int_eq(selection_create(&selection), 0);
     struct graph_setup setup = {
         .lane_count = 2,
-        .lane[0] = {.stage = {{&scan_stage, NULL, model, 3, false}}, .stage_count = 1,
-                    .items = scan_items, .input_bytes = SCAN_INPUT_BYTES,
+        .lane[0] = {.stage = {{&scan_stage, NULL, model, 3, false}},
+                    .stage_count = 1,
+                    .items = scan_items,
+                    .input_bytes = SCAN_INPUT_BYTES,
                     .output_bytes = SCAN_OUTPUT_BYTES},
-        .lane[1] = {.stage = {{&pass_stage, NULL, MODEL_INLINE, 0, false}}, .stage_count = 1,
-                    .items = 2, .input_bytes = batch_input_bytes(65536), .output_bytes = 64,
-                    .sink = take_batch, .sink_context = &seen, .ordered = true},
+        .lane[1] = {.stage = {{&pass_stage, NULL, MODEL_INLINE, 0, false}},
+                    .stage_count = 1,
+                    .items = 2,
+                    .input_bytes = batch_input_bytes(65536),
+                    .output_bytes = 64,
+                    .sink = take_batch,
+                    .sink_context = &seen,
+                    .ordered = true},
     };
     ck_assert_int_eq(graph_create(&setup, &seen.graph), 0);
     ck_assert_int_eq(graph_start(seen.graph), 0);
@@ -163,8 +171,8 @@ START_TEST(order_does_not_depend_on_memory_or_model)
         size_t memory_bytes;
         enum model model;
         uint32_t items;
-    } ways[] = {{0, MODEL_INLINE, 8},     {0, MODEL_THREADS, 40},    {1, MODEL_THREADS, 8},
-                {5000, MODEL_THREADS, 5}, {40000, MODEL_INLINE, 2},  {1, MODEL_INLINE, 2},
+    } ways[] = {{0, MODEL_INLINE, 8},       {0, MODEL_THREADS, 40},   {1, MODEL_THREADS, 8},
+                {5000, MODEL_THREADS, 5},   {40000, MODEL_INLINE, 2}, {1, MODEL_INLINE, 2},
                 {200000, MODEL_THREADS, 20}};
     make_tree();
     char *reference = walk_with(0, MODEL_INLINE, 4);
