@@ -44,9 +44,9 @@ static const struct {
     unsigned long magic;
     const char *name;
 } remote[] = {
-    {0x6969, "nfs"},       {0xfe534d42, "smb2"},   {0xff534d42, "cifs"}, {0x65735546, "fuse"},
-    {0x01021997, "9p"},    {0x00c36400, "ceph"},   {0x5346414f, "afs"},  {0x0bd00bd0, "lustre"},
-    {0x47504653, "gpfs"},  {0x19830326, "beegfs"},
+    {0x6969, "nfs"},      {0xfe534d42, "smb2"},   {0xff534d42, "cifs"}, {0x65735546, "fuse"},
+    {0x01021997, "9p"},   {0x00c36400, "ceph"},   {0x5346414f, "afs"},  {0x0bd00bd0, "lustre"},
+    {0x47504653, "gpfs"}, {0x19830326, "beegfs"},
 };
 
 const char *device_remote_name(const char *path)

@@ -17,10 +17,6 @@
 /* Reads from the page cache run at 13.5 GB/s with 256 KiB and at 19 with 1 MiB, but a slab that
  * stays in a core's second-level cache between reading and hashing saves more than that. */
 #define BLOCK_BYTES_DEFAULT (256 * 1024)
-/* One file of BATCH_FILES_MAX that is at its largest must still fit. */
-#define BLOCK_BYTES_MIN 4096
-#define BLOCK_BYTES_MAX (64 * 1024 * 1024)
-
 /* Each worker has one item in hand and finds the next waiting; the rest absorbs the unevenness
  * between large files, whose chunks one worker takes in order, and small ones. */
 #define ITEMS_PER_WORKER 4
@@ -67,8 +63,7 @@ static enum io_kind engine_io(const struct stage_spec *spec)
     return IO_SYNC;
 }
 
-__attribute__((format(printf, 3, 4))) static void say_why(struct plan *plan,
-                                                          enum stage_kind stage,
+__attribute__((format(printf, 3, 4))) static void say_why(struct plan *plan, enum stage_kind stage,
                                                           const char *format, ...)
 {
     va_list arguments;
@@ -116,8 +111,8 @@ static void choose_loops(struct choice *chosen, const struct stage_spec *spec)
         chosen->model = chosen->io == IO_URING ? MODEL_URING : MODEL_EPOLL;
 }
 
-static struct choice choose(struct plan *plan, const struct options *options,
-                            enum stage_kind stage, struct choice automatic, const char *why)
+static struct choice choose(struct plan *plan, const struct options *options, enum stage_kind stage,
+                            struct choice automatic, const char *why)
 {
     const struct stage_spec *spec = &options->stage[stage];
     if (spec->model == STAGE_MODEL_AUTO && !spec->count && engine_io(spec) == IO_SYNC) {
@@ -200,23 +195,25 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     unsigned computing = options->threads ? options->threads : cpus;
 
     struct choice listing = {.model = MODEL_THREADS,
-                             .workers = cpus < 4 ? 1 : cpus / 2 < 8 ? cpus / 2 : 8};
+                             .workers = cpus < 4       ? 1
+                                        : cpus / 2 < 8 ? cpus / 2
+                                                       : 8};
     snprintf(text, sizeof text, "%u usable CPUs", cpus);
     set_stage(scan, &scan_stage, NULL, choose(plan, options, STAGE_SCAN, listing, text));
 
     if (options->threads)
         snprintf(text, sizeof text, "--threads");
-    struct choice hashing = choose(plan, options, STAGE_HASH,
-                                   (struct choice){.model = MODEL_THREADS, .workers = computing},
-                                   text);
+    struct choice hashing =
+        choose(plan, options, STAGE_HASH,
+               (struct choice){.model = MODEL_THREADS, .workers = computing}, text);
     struct choice reading =
         choose(plan, options, STAGE_READ, choose_reading(request, &hashing, text), text);
     const struct stage_spec *read = &options->stage[STAGE_READ];
     bool read_is_auto =
         read->model == STAGE_MODEL_AUTO && !read->count && engine_io(read) == IO_SYNC;
-    struct choice writing = choose(plan, options, STAGE_WRITE,
-                                   (struct choice){.model = MODEL_INLINE},
-                                   "a few lines a batch, in the worker that hashes");
+    struct choice writing =
+        choose(plan, options, STAGE_WRITE, (struct choice){.model = MODEL_INLINE},
+               "a few lines a batch, in the worker that hashes");
     set_stage(data, &read_stage, NULL, reading);
     set_stage(data, &hash_stage, request->hash, hashing);
     set_stage(data, request->write_stage, request->write_job, writing);
@@ -274,8 +271,8 @@ static int choose_items(const struct options *options, struct plan *plan, char *
     uint64_t least = graph_memory_bytes(&plan->graph);
     if (least > wanted) {
         snprintf(error, capacity,
-                 "--memory: %u workers with blocks of %zu bytes need at least %lluM",
-                 workers, plan->block_bytes, (unsigned long long)(least >> 20) + 1);
+                 "--memory: %u workers with blocks of %zu bytes need at least %lluM", workers,
+                 plan->block_bytes, (unsigned long long)(least >> 20) + 1);
         return -EINVAL;
     }
     uint64_t more = (wanted - least) / item_bytes;
@@ -355,12 +352,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
 {
     const struct options *options = request->options;
     *plan = (struct plan){.cpus = cpus_detect()};
-    plan->block_bytes = options->block_size_bytes ? (size_t)options->block_size_bytes
-                                                  : (size_t)BLOCK_BYTES_DEFAULT;
-    if (plan->block_bytes < BLOCK_BYTES_MIN || plan->block_bytes > BLOCK_BYTES_MAX) {
-        snprintf(error, capacity, "--block-size: accepted are 4K to 64M");
-        return -EINVAL;
-    }
+    plan->block_bytes =
+        options->block_size_bytes ? (size_t)options->block_size_bytes : (size_t)BLOCK_BYTES_DEFAULT;
     plan->graph.lane_count = 2;
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];

@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 static const struct exec_model *const exec_models[MODEL_COUNT] = {
-    [MODEL_INLINE] = &exec_inline,
-    [MODEL_THREADS] = &exec_threads,
-    [MODEL_PROCESSES] = &exec_processes,
-    [MODEL_URING] = &exec_uring,
+    [MODEL_INLINE] = &exec_inline,       [MODEL_THREADS] = &exec_threads,
+    [MODEL_PROCESSES] = &exec_processes, [MODEL_URING] = &exec_uring,
     [MODEL_EPOLL] = &exec_epoll,
 };
 
@@ -213,8 +211,8 @@ static void close_bells(struct tm_lane *lane)
             queue_close_bells(&lane->group[g].queue);
 }
 
-static void build_lane(struct tm_graph *graph, struct tm_lane *lane,
-                       const struct lane_setup *setup, uint8_t *queue_id)
+static void build_lane(struct tm_graph *graph, struct tm_lane *lane, const struct lane_setup *setup,
+                       uint8_t *queue_id)
 {
     struct tm_arena *arena = &graph->arena;
     *lane = (struct tm_lane){.graph = graph, .setup = *setup};

@@ -108,8 +108,8 @@ struct stage_setup {
 struct lane_setup {
     struct stage_setup stage[LANE_STAGES_MAX];
     unsigned stage_count;
-    uint32_t items;      /* credits */
-    size_t input_bytes;  /* slab sizes of each item */
+    uint32_t items;     /* credits */
+    size_t input_bytes; /* slab sizes of each item */
     size_t output_bytes;
     /* Called with every finished item; a negative errno fails the job. NULL: see lane_wait(). */
     int (*sink)(void *context, const struct item_view *view);

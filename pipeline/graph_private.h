@@ -19,7 +19,7 @@ struct worker_slot {
     _Atomic uint64_t wait_output_ns;
     struct {
         _Atomic uint64_t items, bytes, busy_ns;
-    } stage[LANE_STAGES_MAX]; /* by number within the group */
+    } stage[LANE_STAGES_MAX];  /* by number within the group */
     struct io_counters io;     /* of a loop */
     _Atomic uint64_t restarts; /* supervisor writes */
 };

@@ -15,8 +15,7 @@
 /* Hands the next finished item to the sink and its credit back to the pool. */
 static enum queue_result deliver_next(struct tm_lane *lane, bool wait)
 {
-    struct take_policy policy = {lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST,
-                                 lane->delivered};
+    struct take_policy policy = {lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST, lane->delivered};
     uint32_t index;
     enum queue_result result = wait ? queue_take(&lane->done, WORKER_MAIN, policy, &index)
                                     : queue_try_take(&lane->done, WORKER_MAIN, policy, &index);
@@ -335,7 +334,8 @@ bool graph_worker_died(struct tm_graph *graph, uint16_t number, int wait_status)
     queue_recover(group->output, number);
     queue_recover(&lane->pool, number);
     uint64_t items = items_done(group);
-    group->deaths_without_work = items == group->items_at_death ? group->deaths_without_work + 1 : 0;
+    group->deaths_without_work =
+        items == group->items_at_death ? group->deaths_without_work + 1 : 0;
     group->items_at_death = items;
     if (group->deaths_without_work >= DEATHS_WITHOUT_WORK_MAX) {
         graph_fail(graph, fault, lane_stage_name(lane, group->first_stage));

@@ -59,13 +59,13 @@ struct io_chain {
     unsigned next;   /* the first operation without a result */
     int opened;      /* what IO_FD_OF_CHAIN stands for; -1: nothing */
     bool failed;
-    unsigned attempts;           /* of the operation in work */
-    size_t done_bytes;           /* by an IO_READ that came short */
-    bool direct;                 /* its descriptor is the loop's own */
-    unsigned awaited;            /* answers of the kernel */
-    struct io_chain *link;       /* in a list of the engine */
-    uint64_t due_ns;             /* when the IO_PAUSE in work is over */
-    int polled_fd;               /* what the IO_POLL in work watches */
+    unsigned attempts;     /* of the operation in work */
+    size_t done_bytes;     /* by an IO_READ that came short */
+    bool direct;           /* its descriptor is the loop's own */
+    unsigned awaited;      /* answers of the kernel */
+    struct io_chain *link; /* in a list of the engine */
+    uint64_t due_ns;       /* when the IO_PAUSE in work is over */
+    int polled_fd;         /* what the IO_POLL in work watches */
 };
 
 static inline struct io_op *io_add(struct io_chain *chain, struct io_op op)

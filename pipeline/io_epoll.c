@@ -147,8 +147,7 @@ static int64_t status_cached(struct io_loop *loop, const struct io_op *op)
 static int64_t read_cached(struct io_chain *chain, const struct io_op *op, int fd)
 {
     for (;;) {
-        struct iovec rest = {(uint8_t *)op->data + chain->done_bytes,
-                             op->size - chain->done_bytes};
+        struct iovec rest = {(uint8_t *)op->data + chain->done_bytes, op->size - chain->done_bytes};
         ssize_t got = preadv2(fd, &rest, 1, op->offset + (off_t)chain->done_bytes, RWF_NOWAIT);
         int64_t result = io_inject(got < 0 ? -errno : got);
         if (result == -EINTR)

@@ -31,10 +31,10 @@ struct io_counters {
 };
 
 struct io_loop_setup {
-    unsigned depth;       /* chains in flight at most; numbered below this */
-    int bell_fd;          /* an eventfd, or -1 */
-    int stop_fd;          /* see above, or -1 */
-    void *buffer;         /* memory that most reads go to, to be registered; may be NULL */
+    unsigned depth; /* chains in flight at most; numbered below this */
+    int bell_fd;    /* an eventfd, or -1 */
+    int stop_fd;    /* see above, or -1 */
+    void *buffer;   /* memory that most reads go to, to be registered; may be NULL */
     size_t buffer_bytes;
     /* A descriptor that the loop's kernel side is to hold for as long as any of its operations may
      * still write to memory, even after this process is killed; or -1. */

@@ -19,47 +19,19 @@
  *
  * Sources: io_uring(7), io_uring_enter(2), liburing's man pages, the kernel's io_uring/rw.c.
  */
-#include "pipeline/io_loop.h"
+#include "pipeline/io_uring_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "pipeline/arena.h"
 #include "pipeline/io_inject.h"
 #include "pipeline/sync.h"
 
-/* A chain has at most this many operations in the ring. */
-#define LINKED_MAX 3
-
-/* Beside the chains' operations: the two polls and one cancellation. */
-#define OTHERS_MAX 4
-
 /* A read that the kernel does not want to do is tried so often before this thread does it. */
 #define ATTEMPTS_MAX 3
-
-struct io_loop {
-    struct io_loop_setup setup;
-    struct io_uring ring;
-    bool ring_is_open;
-    bool can_open, can_time, can_cancel; /* operations the kernel offers */
-    bool direct;                         /* the ring has a table of its own for descriptors */
-    bool registered;                     /* setup.buffer is */
-    bool bell_polled, stop_polled;
-    bool rung; /* the bell's completion was met outside of wait(), whose caller must hear of it */
-    bool stopping;
-    unsigned chain_count;
-    struct io_chain **chains; /* in flight, by number; NULL: none */
-    struct __kernel_timespec *pause; /* by number of chain */
-    struct io_list done;
-};
 
 /* What a completion belongs to: the chain's number and the operation's in the chain. */
 #define USER_BELL   (UINT64_MAX - 1)
@@ -69,131 +41,6 @@ struct io_loop {
 static uint64_t user_data(const struct io_chain *chain, unsigned op)
 {
     return (uint64_t)chain->number << 8 | op;
-}
-
-/* Setting up. */
-
-static int ring_init(struct io_uring *ring, unsigned entries)
-{
-    /* Newest kernels first: completions are handled in this thread, and when it asks for them. */
-    static const unsigned flags[] = {
-        IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-        IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN, IORING_SETUP_CLAMP};
-    int error = -EINVAL;
-    for (unsigned i = 0; i < sizeof flags / sizeof *flags && error == -EINVAL; i++) {
-        struct io_uring_params parameters = {.flags = flags[i]};
-        error = io_uring_queue_init_params(entries, ring, &parameters);
-    }
-    return error;
-}
-
-static const char *why_no_ring(int error)
-{
-    switch (-error) {
-    case ENOSYS:
-        return "the kernel has no io_uring, or a seccomp filter hides it";
-    case EPERM:
-        return "not permitted (sysctl kernel.io_uring_disabled or a seccomp filter)";
-    case ENOMEM:
-        return "no memory for the ring (RLIMIT_MEMLOCK)";
-    default:
-        return strerror(-error);
-    }
-}
-
-static int uring_probe(char *why, size_t why_bytes)
-{
-    struct io_uring ring;
-    int error = ring_init(&ring, 4);
-    if (error) {
-        snprintf(why, why_bytes, "%s", why_no_ring(error));
-        return error;
-    }
-    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring);
-    bool enough = probe && io_uring_opcode_supported(probe, IORING_OP_READ) &&
-                  io_uring_opcode_supported(probe, IORING_OP_POLL_ADD);
-    io_uring_free_probe(probe);
-    io_uring_queue_exit(&ring);
-    if (enough)
-        return 0;
-    snprintf(why, why_bytes, "the kernel's io_uring cannot read or poll");
-    return -EOPNOTSUPP;
-}
-
-static void find_operations(struct io_loop *loop)
-{
-    struct io_uring_probe *probe = io_uring_get_probe_ring(&loop->ring);
-    if (!probe)
-        return;
-    loop->can_open = io_uring_opcode_supported(probe, IORING_OP_OPENAT);
-    loop->can_time = io_uring_opcode_supported(probe, IORING_OP_TIMEOUT);
-    loop->can_cancel = io_uring_opcode_supported(probe, IORING_OP_ASYNC_CANCEL);
-    loop->direct = loop->can_open && io_uring_opcode_supported(probe, IORING_OP_CLOSE);
-    io_uring_free_probe(probe);
-}
-
-/* The table of direct descriptors: one for each chain, and the tombstone behind them. It may not be
- * larger than RLIMIT_NOFILE; the tombstone alone always fits. */
-static int register_files(struct io_loop *loop)
-{
-    int tombstone = loop->setup.tombstone_fd;
-    unsigned depth = loop->setup.depth;
-    if (io_uring_register_files_sparse(&loop->ring, depth + 1) == 0) {
-        if (tombstone < 0)
-            return 0;
-        int updated = io_uring_register_files_update(&loop->ring, depth, &tombstone, 1);
-        return updated == 1 ? 0 : updated < 0 ? updated : -EINVAL;
-    }
-    loop->direct = false;
-    return tombstone < 0 ? 0 : io_uring_register_files(&loop->ring, &tombstone, 1);
-}
-
-static void register_buffer(struct io_loop *loop)
-{
-    struct iovec buffer = {loop->setup.buffer, loop->setup.buffer_bytes};
-    /* Refused where RLIMIT_MEMLOCK is small: reads then name their buffers each time. */
-    loop->registered = buffer.iov_base && buffer.iov_len <= 1U << 30 &&
-                       io_uring_register_buffers(&loop->ring, &buffer, 1) == 0;
-}
-
-static void uring_destroy(struct io_loop *loop)
-{
-    if (!loop)
-        return;
-    if (loop->ring_is_open)
-        io_uring_queue_exit(&loop->ring);
-    free(loop->chains);
-    free(loop->pause);
-    free(loop);
-}
-
-static int uring_create(const struct io_loop_setup *setup, struct io_loop **out)
-{
-    struct io_loop *loop = calloc(1, sizeof *loop);
-    if (!loop)
-        return -ENOMEM;
-    loop->setup = *setup;
-    loop->chains = calloc(setup->depth, sizeof *loop->chains);
-    loop->pause = calloc(setup->depth, sizeof *loop->pause);
-    int error = loop->chains && loop->pause ? 0 : -ENOMEM;
-    if (!error)
-        error = ring_init(&loop->ring, setup->depth * LINKED_MAX + OTHERS_MAX);
-    if (!error) {
-        loop->ring_is_open = true;
-        find_operations(loop);
-        error = register_files(loop);
-    }
-    if (error) {
-        uring_destroy(loop);
-        return error;
-    }
-    register_buffer(loop);
-    /* The kernel may use as many threads for what it cannot do without waiting as there are
-     * operations to wait for, and no more. */
-    unsigned workers[2] = {setup->depth, setup->depth};
-    (void)io_uring_register_iowq_max_workers(&loop->ring, workers);
-    *out = loop;
-    return 0;
 }
 
 /* Submitting. */
@@ -324,8 +171,7 @@ static void advance(struct io_loop *loop, struct io_chain *chain)
             submit_alone(loop, chain, op);
             return;
         }
-        io_chain_result(chain,
-                        io_op_execute(op, io_chain_fd(chain, op), loop->setup.stop_fd));
+        io_chain_result(chain, io_op_execute(op, io_chain_fd(chain, op), loop->setup.stop_fd));
     }
     loop->chains[chain->number] = NULL;
     loop->chain_count--;
@@ -343,8 +189,8 @@ static void uring_submit(struct io_loop *loop, struct io_chain *chain)
 /* Completing. */
 
 /* Whether the answer to a read is not its last: it goes on where it was. */
-static bool read_goes_on(const struct io_loop *loop, struct io_chain *chain,
-                         const struct io_op *op, int64_t *result)
+static bool read_goes_on(const struct io_loop *loop, struct io_chain *chain, const struct io_op *op,
+                         int64_t *result)
 {
     if (*result == -EINTR || (*result == -ECANCELED && !loop->stopping) || *result == -EAGAIN)
         return ++chain->attempts <= ATTEMPTS_MAX;

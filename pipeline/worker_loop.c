@@ -30,7 +30,7 @@
 struct task {
     struct tm_worker worker;
     struct item_view view;
-    bool is_open;         /* the stages' states are made; on the first item */
+    bool is_open; /* the stages' states are made; on the first item */
     bool is_busy;
     bool owns_stream;     /* of a keyed queue: only this task may go on with it */
     bool wants_strands;   /* more of them may have something to do */

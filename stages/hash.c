@@ -274,8 +274,7 @@ static bool changed_meanwhile(const struct hasher *hasher)
            (!file_stat_same(&before, &after) || (has_size && before.size_bytes != hasher->bytes));
 }
 
-static void reread_done(struct hasher *hasher, const struct item_view *view,
-                        struct io_chain *chain)
+static void reread_done(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
 {
     struct file_record *file = current(hasher, view);
     int64_t status = chain->op[0].result;
@@ -328,8 +327,7 @@ static void hash_small(struct hasher *hasher, const struct item_view *view,
 
 static bool is_small_and_ready(const struct file_record *file)
 {
-    return file->state == FILE_READ && !(file->flags & FILE_NOT_FILE) &&
-           !fault_is_set(file->fault);
+    return file->state == FILE_READ && !(file->flags & FILE_NOT_FILE) && !fault_is_set(file->fault);
 }
 
 /* Collects the files that ask for the same algorithms as file `first` and hashes them together. */
