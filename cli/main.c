@@ -15,10 +15,10 @@
  *
  *   pipeline/graph.h      what an item, a stage, a lane and a graph are
  *   pipeline/queue.c      the queue between two stages
- *   pipeline/worker.c     the loop that every worker runs
+ *   pipeline/worker.c     the loop that blocking workers run (worker_loop.c: event loops)
  *   pipeline/exec_*.c     workers as threads, as processes, or none
  *   pipeline/supervisor.c what happens when a process dies
- *   pipeline/io*.c        the operations that stages ask for
+ *   pipeline/io*.c        the operations that stages ask for, and the engines that do them
  */
 #include <errno.h>
 #include <fcntl.h>

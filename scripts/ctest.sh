@@ -8,7 +8,7 @@ run_ctest() { # PRESET [CTEST-OPTION...]
     shift
     log=$(mktemp)
     ctest --preset "$preset" "$@" 2>&1 | tee "$log" || status=$?
-    if grep -aE '^(skipped|left out): ' "build/$preset/Testing/Temporary/LastTest.log" >"$log.why"; then
+    if grep -aE '^([a-z_]+: )?(skipped|left out): ' "build/$preset/Testing/Temporary/LastTest.log" >"$log.why"; then
         printf '\nIn this run of %s:\n' "$preset"
         sort "$log.why" | uniq -c | sed -E 's/^ +1 //; s/^ +([0-9]+) (.*)/\2 (\1 times)/'
         printf '\n'
