@@ -120,11 +120,12 @@ int signals_start(const struct signals *signals)
 }
 
 /* What asks for a status only must not end the program now that nobody answers: it stays blocked.
+ * So do all when the first has ended the job: the status is that one's, and little is left to do.
  */
 static void unblock(void)
 {
     sigset_t mask = state.mask;
-    if (!state.blocked)
+    if (!state.blocked || signals_caught())
         return;
     sigaddset(&mask, SIGUSR1);
     sigaddset(&mask, SIGUSR2);

@@ -27,8 +27,8 @@ int signals_cancel_fd(void);
 
 /* Starts the waiting thread. `signals` is borrowed until signals_stop(). 0 or -errno. */
 int signals_start(const struct signals *signals);
-/* Ends it, if it runs, and lets INT, TERM and HUP do again what they did before signals_block():
- * whatever comes after the job, the program is not deaf. */
+/* Ends it, if it runs, and lets INT, TERM and HUP do again what they did before signals_block(),
+ * unless one of them has ended the job: whatever comes after it, the program is not deaf. */
 void signals_stop(void);
 
 /* The signal that ended the job, or 0. */

@@ -201,7 +201,8 @@ int walk_run(const struct walk_setup *setup)
     emit_free(&walk);
     free(walk.frames);
     free(walk.path);
-    atomic_store_explicit(&setup->totals->final, true, memory_order_relaxed);
+    if (!error) /* ended early, it has not seen them all */
+        atomic_store_explicit(&setup->totals->final, true, memory_order_relaxed);
     lane_finish(setup->data_lane);
     return error;
 }
