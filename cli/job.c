@@ -44,6 +44,7 @@ struct hash_job job_hash_setup(const struct options *options, uint32_t algorithm
     return (struct hash_job){
         .algorithms = algorithms,
         .engine = (enum digest_engine)options->engine,
+        .pairs = digest_likes_pairs(algorithms, (enum digest_engine)options->engine),
         .on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
                      : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
                                                          : ON_CHANGE_RETRY,

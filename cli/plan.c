@@ -217,6 +217,7 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     set_stage(data, &read_stage, NULL, reading);
     set_stage(data, &hash_stage, request->hash, hashing);
     set_stage(data, request->write_stage, request->write_job, writing);
+    data->stage[1].paired = request->hash->pairs;
     data->stage[1].fused = read_is_auto && is_same_choice(&reading, &hashing);
 }
 

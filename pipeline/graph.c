@@ -44,10 +44,20 @@ static bool stage_is_valid(const struct lane_setup *lane, unsigned number)
             before->io == stage->io && before->depth == stage->depth);
 }
 
-/* Items that a worker may have in hand. */
-static unsigned stage_tasks(const struct stage_setup *stage)
+/* Items that a worker of the group that begins with this stage may have in hand. */
+static unsigned group_tasks(const struct lane_setup *lane, unsigned head)
 {
-    return stage->depth ? stage->depth : 1;
+    const struct stage_setup *stage = &lane->stage[head];
+    if (stage->depth)
+        return stage->depth;
+    unsigned tasks = 1;
+    for (unsigned s = head; s < lane->stage_count; s++) {
+        if (s > head && !joins_group_before(lane, s))
+            break;
+        if (lane->stage[s].paired && lane->stage[s].ops->together && stage->model != MODEL_INLINE)
+            tasks = 2;
+    }
+    return tasks;
 }
 
 static bool setup_is_valid(const struct graph_setup *setup)
@@ -63,7 +73,7 @@ static bool setup_is_valid(const struct graph_setup *setup)
         for (unsigned s = 0; s < lane->stage_count; s++) {
             if (!stage_is_valid(lane, s) || lane->stage[s].workers > GRAPH_WORKERS_MAX)
                 return false;
-            workers += lane->stage[s].workers * stage_tasks(&lane->stage[s]) + 1;
+            workers += lane->stage[s].workers * group_tasks(lane, s) + 1;
         }
     }
     return workers <= GRAPH_WORKERS_MAX;
@@ -77,7 +87,7 @@ static unsigned lane_slot_count(const struct lane_setup *lane)
         if (!joins_group_before(lane, s))
             slots += lane->stage[s].model == MODEL_INLINE
                          ? 1
-                         : lane->stage[s].workers * stage_tasks(&lane->stage[s]);
+                         : lane->stage[s].workers * group_tasks(lane, s);
     return slots;
 }
 
@@ -90,7 +100,7 @@ static unsigned keyed_workers(const struct lane_setup *lane)
         if (!joins_group_before(lane, s))
             head = s;
         if (lane->stage[s].ops->keyed && lane->stage[head].model != MODEL_INLINE)
-            workers = lane->stage[head].workers * stage_tasks(&lane->stage[head]);
+            workers = lane->stage[head].workers * group_tasks(lane, head);
     }
     return workers;
 }
@@ -173,7 +183,7 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
             .exec = exec_models[stage->model],
             .worker_count = inline_model ? 1 : stage->workers,
             .io = stage->io,
-            .tasks = stage_tasks(stage),
+            .tasks = inline_model ? 1 : group_tasks(&lane->setup, s),
             .first_slot = graph->slot_count,
         };
         for (unsigned t = 0; t < group->worker_count * group->tasks; t++)

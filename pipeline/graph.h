@@ -86,6 +86,10 @@ struct stage_ops {
      * culprit. The item is done when each strand that was begun has answered false. */
     bool (*step)(void *state, const struct item_view *view, struct io_chain *chain);
     unsigned strands; /* most that an item may have; 0: one */
+    /* Keyed stages whose set-up says `paired`: called with chunks of two streams that are at hand,
+     * each with the private state of its stream, before run() or step() is called for each; does
+     * a part of their work at once. May be NULL. */
+    void (*together)(void *const states[2], const struct item_view views[2]);
     /* Main process, supervisor: the item has killed its workers. Marks the part under
      * item->cursor as failed and answers true, so that the rest is tried again; or false: the
      * whole item fails. May be NULL. */
@@ -98,6 +102,7 @@ struct stage_setup {
     enum model model;
     unsigned workers; /* threads, processes or loops; 0 for inline */
     bool fused;       /* same worker as the stage before it, which has the same model and counts */
+    bool paired;      /* a blocking worker has two streams at a time if it can: see together() */
     enum io_kind io;  /* how a worker does its I/O; given by the model, but for processes */
     unsigned depth;   /* for loops: chains in flight in each; else 0 */
 };

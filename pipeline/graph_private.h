@@ -44,8 +44,9 @@ struct tm_group {
     const struct exec_model *exec;
     unsigned worker_count;
     enum io_kind io;
-    /* Items that a worker may have in hand: one, or a loop's depth. Each has a slot, whose number
-     * is the item's owner: worker w has those from first_slot + w * tasks on. */
+    /* Items that a worker may have in hand: one, two where it has streams in pairs, or a loop's
+     * depth. Each has a slot, whose number is the item's owner: worker w has those from
+     * first_slot + w * tasks on. */
     unsigned tasks;
     unsigned first_slot;
     struct tm_queue queue;
@@ -123,8 +124,9 @@ static inline struct item_view lane_view(const struct tm_lane *lane, uint32_t in
 /* worker.c: the loop that every model runs. */
 int worker_open(struct tm_worker *worker, struct tm_group *group, uint16_t number);
 void worker_close(struct tm_worker *worker);
-/* Runs the item through the group's stages. */
-void worker_process(struct tm_worker *worker, const struct item_view *view);
+/* Runs items, one or two with a private side for each, through the group's stages. */
+void worker_process(struct tm_worker *const workers[], const struct item_view views[],
+                    unsigned count);
 /* Where an item goes when its group is done with it. */
 struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item);
 /* What a worker has done on a stage, by its number within the group, for samplers. */

@@ -201,7 +201,7 @@ static int submit(struct tm_lane *lane, const struct item_view *view, uint64_t n
     struct tm_queue *queue = &first->queue;
     view->item->sequence = number;
     if (first->in_source) {
-        worker_process(&lane->source_worker, view);
+        worker_process((struct tm_worker *const[]){&lane->source_worker}, view, 1);
         queue = group_output(first, view->item);
     }
     if (queue_put(queue, view->index) != QUEUE_OK)

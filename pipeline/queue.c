@@ -222,46 +222,67 @@ void queue_requeue(struct tm_queue *queue, uint32_t index)
 
 /* Taking. */
 
-static bool owns_stream_locked(const struct tm_queue *queue, uint16_t worker)
+/* One of the taker's numbers that owns no stream; WORKER_NONE: all do. */
+static uint16_t free_number_locked(const struct tm_queue *queue, uint16_t worker,
+                                   struct take_policy policy)
 {
-    for (uint32_t s = 0; s < queue->stream_count; s++)
-        if (queue->streams[s].owner == worker)
-            return true;
-    return false;
+    uint32_t owning = policy.order == TAKE_PARTNER ? 1u << (policy.key - worker) : 0;
+    for (uint32_t s = 0; s < queue->stream_count; s++) {
+        unsigned number = (unsigned)(queue->streams[s].owner - worker);
+        if (number < policy.numbers)
+            owning |= 1u << number;
+    }
+    unsigned free = (unsigned)__builtin_ctz(~owning);
+    return free < policy.numbers ? (uint16_t)(worker + free) : WORKER_NONE;
 }
 
-/* The first item that `worker` may have. A worker has one stream at a time, and while it waits
- * for that stream's next chunk it takes items without a stream. */
-static uint32_t find_keyed_locked(const struct tm_queue *queue, uint16_t worker)
+/* Which of the taker's numbers may have the item; WORKER_NONE: none. `*free` is looked up once. */
+static uint16_t taker_locked(const struct tm_queue *queue, const struct tm_item *item,
+                             uint16_t worker, struct take_policy policy, int *free)
 {
-    int owns = -1; /* not looked up yet */
+    bool partner = policy.order == TAKE_PARTNER;
+    if (!item->stream)
+        return partner ? WORKER_NONE : worker;
+    const struct tm_stream *stream = &queue->streams[item->stream - 1];
+    if (item->chunk != stream->next && !SEEDED(7))
+        return WORKER_NONE;
+    if ((unsigned)(stream->owner - worker) < policy.numbers)
+        return partner && stream->owner == policy.key ? WORKER_NONE : stream->owner;
+    if (stream->owner != WORKER_NONE || (partner && queue->state->takers_asleep))
+        return WORKER_NONE;
+    if (*free < 0)
+        *free = free_number_locked(queue, worker, policy);
+    return (uint16_t)*free;
+}
+
+/* The first item that the worker may have. While it waits for its streams' next chunks it takes
+ * items without a stream. */
+static uint32_t find_keyed_locked(const struct tm_queue *queue, uint16_t *worker,
+                                  struct take_policy policy)
+{
+    int free = -1; /* not looked up yet */
     for (uint32_t i = queue->state->head; i != ITEM_NONE; i = queue->items[i].next) {
-        const struct tm_item *item = &queue->items[i];
-        if (!item->stream)
-            return i;
-        const struct tm_stream *stream = &queue->streams[item->stream - 1];
-        if (item->chunk != stream->next && !SEEDED(7))
+        uint16_t taker = taker_locked(queue, &queue->items[i], *worker, policy, &free);
+        if (taker == WORKER_NONE)
             continue;
-        if (stream->owner == worker)
-            return i;
-        if (stream->owner != WORKER_NONE)
-            continue;
-        if (owns < 0)
-            owns = owns_stream_locked(queue, worker);
-        if (!owns)
-            return i;
+        *worker = taker;
+        return i;
     }
     return ITEM_NONE;
 }
 
-static uint32_t find_locked(const struct tm_queue *queue, uint16_t worker,
+/* *worker: the number that gets it. */
+static uint32_t find_locked(const struct tm_queue *queue, uint16_t *worker,
                             struct take_policy policy)
 {
     const struct queue_state *state = queue->state;
     uint32_t i;
+    policy.numbers = policy.numbers ? policy.numbers : 1;
     switch (policy.order) {
     case TAKE_FIRST:
-        return state->keyed ? find_keyed_locked(queue, worker) : state->head;
+        return state->keyed ? find_keyed_locked(queue, worker, policy) : state->head;
+    case TAKE_PARTNER:
+        return state->keyed ? find_keyed_locked(queue, worker, policy) : ITEM_NONE;
     case TAKE_LAST:
         return state->tail;
     case TAKE_SEQUENCE:
@@ -311,9 +332,10 @@ static enum queue_result take(struct tm_queue *queue, uint16_t worker, struct ta
             result = QUEUE_END;
             break;
         }
-        uint32_t found = find_locked(queue, worker, policy);
+        uint16_t taker = worker;
+        uint32_t found = find_locked(queue, &taker, policy);
         if (found != ITEM_NONE) {
-            claim_locked(queue, found, worker, &wake);
+            claim_locked(queue, found, taker, &wake);
             *index = found;
             result = QUEUE_OK;
             break;

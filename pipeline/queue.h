@@ -20,7 +20,9 @@
  * that is being killed: queue_recover(), which follows every death, wakes all. A sleeper that
  * dies leaves a sleeper count too high: that costs needless system calls, never a wake-up.
  *
- * Streams. In a keyed queue the chunks of one stream go to one worker, in order: see tm_stream.
+ * Streams. In a keyed queue the chunks of one stream go to one worker, in order: see tm_stream. A
+ * worker with two numbers may have two streams, and takes chunks of both at once; but it begins the
+ * second one only when no other worker sleeps, who would have nothing else to do.
  *
  * Lock order: no function holds two queues' locks.
  */
@@ -97,6 +99,7 @@ enum queue_result {
 
 enum take_order {
     TAKE_FIRST,    /* lowest sequence; in a keyed queue the first that this worker may have */
+    TAKE_PARTNER,  /* keyed queues: a chunk for another of the worker's numbers than `key` */
     TAKE_LAST,     /* highest sequence */
     TAKE_SEQUENCE, /* the item with sequence `key` */
     TAKE_ITEM      /* the item with index `key` */
@@ -105,6 +108,9 @@ enum take_order {
 struct take_policy {
     enum take_order order;
     uint64_t key;
+    /* Keyed queues: the taker has this many numbers, from its own on, and may have a stream for
+     * each; the item's word tells which of them got it. 0: one. */
+    uint16_t numbers;
 };
 
 /* Sets up a queue on zeroed shared memory. Before any other process or thread uses it. */

@@ -56,21 +56,38 @@ static void run_stage(const struct tm_graph *graph, const struct stage_ops *ops,
         io_sync_execute(&chain);
 }
 
-void worker_process(struct tm_worker *worker, const struct item_view *view)
+/* One stage, of one item or of chunks of two streams. */
+static void run_on_all(struct tm_worker *const workers[], const struct item_view views[],
+                       unsigned count, unsigned k)
 {
-    struct tm_group *group = worker->group;
+    struct tm_graph *graph = workers[0]->group->lane->graph;
+    unsigned number = workers[0]->group->first_stage + k;
+    const struct stage_ops *ops = workers[0]->group->lane->setup.stage[number].ops;
+    bool whole = true;
+    for (unsigned i = 0; i < count; i++) {
+        atomic_store_explicit(&views[i].item->stage, (uint8_t)number, memory_order_relaxed);
+        atomic_store_explicit(&views[i].item->cursor, 0, memory_order_relaxed);
+        whole = whole && !fault_is_set(views[i].item->fault);
+    }
+    CRASH_POINT(CRASH_WORK);
+    if (count == 2 && whole && ops->together)
+        ops->together((void *const[2]){workers[0]->state[k], workers[1]->state[k]}, views);
+    for (unsigned i = 0; i < count; i++)
+        if (!fault_is_set(views[i].item->fault))
+            run_stage(graph, ops, workers[i]->state[k], &views[i]);
+}
+
+void worker_process(struct tm_worker *const workers[], const struct item_view views[],
+                    unsigned count)
+{
+    struct worker_slot *slot = workers[0]->slot;
     uint64_t before = clock_ns();
-    for (unsigned k = 0; k < group->stage_count; k++) {
-        unsigned number = group->first_stage + k;
-        const struct stage_ops *ops = group->lane->setup.stage[number].ops;
-        atomic_store_explicit(&view->item->stage, (uint8_t)number, memory_order_relaxed);
-        atomic_store_explicit(&view->item->cursor, 0, memory_order_relaxed);
-        CRASH_POINT(CRASH_WORK);
-        if (!fault_is_set(view->item->fault))
-            run_stage(group->lane->graph, ops, worker->state[k], view);
+    for (unsigned k = 0; k < workers[0]->group->stage_count; k++) {
+        run_on_all(workers, views, count, k);
         uint64_t after = clock_ns();
-        worker_count_item(worker->slot, k, view);
-        slot_add(&worker->slot->stage[k].busy_ns, after - before);
+        for (unsigned i = 0; i < count; i++)
+            worker_count_item(slot, k, &views[i]);
+        slot_add(&slot->stage[k].busy_ns, after - before);
         before = after;
     }
 }
@@ -82,27 +99,85 @@ struct tm_queue *group_output(const struct tm_group *group, const struct tm_item
                                                                  : group->output;
 }
 
+/* A blocking worker: one item at a time, or chunks of two streams. */
+struct blocking_worker {
+    struct tm_group *group;
+    struct tm_worker tasks[2];
+    /* In hand. */
+    struct item_view views[2];
+    struct tm_worker *owners[2];
+};
+
+static enum queue_result take_next(struct blocking_worker *worker, struct take_policy policy,
+                                   unsigned place)
+{
+    struct tm_group *group = worker->group;
+    uint16_t number = worker->tasks[0].number;
+    uint32_t index;
+    policy.numbers = (uint16_t)group->tasks;
+    enum queue_result result = place == 0
+                                   ? queue_take(&group->queue, number, policy, &index)
+                                   : queue_try_take(&group->queue, number, policy, &index);
+    if (result != QUEUE_OK)
+        return result;
+    worker->views[place] = lane_view(group->lane, index);
+    unsigned task = item_word_load(worker->views[place].item).worker - number;
+    worker->owners[place] = &worker->tasks[task];
+    return QUEUE_OK;
+}
+
+/* How many items it has then. An item that has killed a worker before is worked on alone. */
+static unsigned take_partner(struct blocking_worker *worker)
+{
+    const struct tm_item *item = worker->views[0].item;
+    struct take_policy partner = {.order = TAKE_PARTNER, .key = worker->owners[0]->number};
+    if (worker->group->tasks < 2 || !item->stream || item->tries)
+        return 1;
+    return take_next(worker, partner, 1) == QUEUE_OK ? 2 : 1;
+}
+
+static void process_taken(struct blocking_worker *worker, unsigned count)
+{
+    if (count == 2 && worker->views[1].item->tries) {
+        worker_process(worker->owners, worker->views, 1);
+        worker_process(worker->owners + 1, worker->views + 1, 1);
+    } else {
+        worker_process(worker->owners, worker->views, count);
+    }
+}
+
+static void run_blocking(struct blocking_worker *worker)
+{
+    struct tm_group *group = worker->group;
+    struct worker_slot *slot = worker->tasks[0].slot;
+    uint64_t start = clock_ns();
+    while (take_next(worker, (struct take_policy){.order = TAKE_FIRST}, 0) == QUEUE_OK) {
+        unsigned count = take_partner(worker);
+        slot_add(&slot->wait_input_ns, clock_ns() - start);
+        process_taken(worker, count);
+        uint64_t done = clock_ns();
+        for (unsigned i = 0; i < count; i++)
+            if (queue_put(group_output(group, worker->views[i].item), worker->views[i].index) !=
+                QUEUE_OK)
+                return;
+        start = clock_ns();
+        slot_add(&slot->wait_output_ns, start - done);
+    }
+}
+
 void worker_main(struct tm_group *group, uint16_t number)
 {
-    struct tm_worker worker;
     if (group->io != IO_SYNC) {
         worker_loop_main(group, number);
         return;
     }
-    if (worker_open(&worker, group, number) < 0)
-        return;
-    uint64_t start = clock_ns();
-    uint32_t index;
-    while (queue_take(&group->queue, number, (struct take_policy){.order = TAKE_FIRST}, &index) ==
-           QUEUE_OK) {
-        struct item_view view = lane_view(group->lane, index);
-        slot_add(&worker.slot->wait_input_ns, clock_ns() - start);
-        worker_process(&worker, &view);
-        uint64_t done = clock_ns();
-        if (queue_put(group_output(group, view.item), index) != QUEUE_OK)
-            break;
-        start = clock_ns();
-        slot_add(&worker.slot->wait_output_ns, start - done);
-    }
-    worker_close(&worker);
+    struct blocking_worker worker = {.group = group};
+    unsigned opened = 0;
+    while (opened < group->tasks &&
+           worker_open(&worker.tasks[opened], group, (uint16_t)(number + opened)) == 0)
+        opened++;
+    if (opened == group->tasks)
+        run_blocking(&worker);
+    while (opened > 0)
+        worker_close(&worker.tasks[--opened]);
 }

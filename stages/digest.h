@@ -74,14 +74,25 @@ int digest_finish(struct digest_hasher *hasher, uint8_t *output);
 int digest_once(struct digest_hasher *hasher, uint32_t set, const void *data, size_t bytes,
                 uint8_t *output);
 
-/* Many messages that are complete in memory. */
-
-/* How they are computed; messages that come piece by piece are the library's in any case. */
+/* How digests are computed where several messages are at hand. */
 enum digest_engine {
     DIGEST_ENGINE_AUTO,       /* whichever was faster when measured */
     DIGEST_ENGINE_OPENSSL,    /* one after another, by the library */
-    DIGEST_ENGINE_MULTIBUFFER /* SHA-224 and SHA-256 of several at once (stages/sha256.h) */
+    DIGEST_ENGINE_MULTIBUFFER /* SHA-224 and SHA-256 of several at once (stages/sha256*.h) */
 };
+
+/* The next pieces of two messages that were begun with the same set, each in its own hasher: as
+ * two calls of digest_update(), but faster where sha256_stream.h can do both at once. */
+int digest_update_two(struct digest_hasher *hashers[2], const void *const data[2],
+                      const size_t bytes[2]);
+/* Whether that is so for this set and engine here: measured at the first call, see
+ * digest_engine_describe(). */
+bool digest_likes_pairs(uint32_t set, enum digest_engine engine);
+/* The messages of this hasher are likely to come in pairs, for digest_update_two(). Before
+ * digest_begin(). */
+void digest_expect_pairs(struct digest_hasher *hasher);
+
+/* Many messages that are complete in memory. */
 
 struct digest_message {
     const void *data; /* of any alignment; may be NULL if bytes is 0 */

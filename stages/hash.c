@@ -44,6 +44,9 @@ struct hasher {
     uint64_t serial;
     uint32_t next_chunk;
     bool stream_is_whole; /* all chunks before next_chunk went through stream_digests, unchanged */
+    int stream_error;     /* of stream_digests */
+    /* Of the chunk in hand: begin_chunk() was called, and said that its data is to be hashed. */
+    bool is_begun, wants_data;
     /* Re-reading. */
     struct opener opener;
     int fd;
@@ -88,6 +91,9 @@ static int hasher_open(void *job, void **state)
         return error;
     }
     digest_set_engine(hasher->digests, hasher->job->engine);
+    digest_set_engine(hasher->stream_digests, hasher->job->engine);
+    if (hasher->job->pairs)
+        digest_expect_pairs(hasher->stream_digests);
     *state = hasher;
     return 0;
 }
@@ -373,37 +379,69 @@ static bool killed_its_worker(const struct file_record *file)
     return file->fault.kind == TM_FAULT_SIGNAL || file->fault.kind == TM_FAULT_EXIT;
 }
 
+/* Whether the chunk's bytes are the next of a stream that is whole so far. */
+static bool begin_chunk(struct hasher *hasher, const struct item_view *view)
+{
+    const struct tm_item *item = view->item;
+    const struct file_record *file = &batch_of(view)->file[0];
+    bool usable = file->state == FILE_READ && !fault_is_set(file->fault);
+    if (item->chunk == 0) {
+        hasher->serial = file->serial;
+        hasher->next_chunk = 0;
+        hasher->stream_error = digest_begin(hasher->stream_digests, file->algorithms);
+        hasher->stream_is_whole = true;
+    }
+    /* Otherwise another worker had the chunks before this one, and died. */
+    bool mine = hasher->serial == file->serial && hasher->next_chunk == item->chunk;
+    hasher->stream_is_whole = hasher->stream_is_whole && mine && usable;
+    hasher->serial = file->serial;
+    hasher->next_chunk = item->chunk + 1;
+    return hasher->stream_is_whole && !hasher->stream_error;
+}
+
+/* Chunks of two streams: what each would do alone, hash_chunk() finds done. */
+static void hash_two_chunks(void *const states[2], const struct item_view views[2])
+{
+    struct digest_hasher *digests[2];
+    const void *data[2];
+    size_t bytes[2];
+    bool both = true;
+    for (int i = 0; i < 2; i++) {
+        struct hasher *hasher = states[i];
+        const struct file_record *file = &batch_of(&views[i])->file[0];
+        hasher->is_begun = true;
+        hasher->wants_data = begin_chunk(hasher, &views[i]);
+        both = both && hasher->wants_data;
+        digests[i] = hasher->stream_digests;
+        data[i] = views[i].input + file->data;
+        bytes[i] = file->data_bytes;
+    }
+    if (!both)
+        return;
+    int error = digest_update_two(digests, data, bytes);
+    for (int i = 0; i < 2; i++) {
+        struct hasher *hasher = states[i];
+        hasher->wants_data = false;
+        hasher->stream_error = error;
+    }
+}
+
 /* True: the last chunk of a stream that did not come whole; it must be read again. */
 static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
                        struct file_record *file)
 {
-    const struct tm_item *item = view->item;
-    bool usable = file->state == FILE_READ && !fault_is_set(file->fault);
-    int error = 0;
-    if (item->chunk == 0) {
-        hasher->serial = file->serial;
-        hasher->next_chunk = 0;
-        error = digest_begin(hasher->stream_digests, file->algorithms);
-        hasher->stream_is_whole = true;
-    }
-    /* Another worker had the chunks before this one, and died. */
-    bool mine = hasher->serial == file->serial && hasher->next_chunk == item->chunk;
-    if (!mine)
-        hasher->stream_is_whole = false;
-    hasher->serial = file->serial;
-    hasher->next_chunk = item->chunk + 1;
-    if (!usable)
-        hasher->stream_is_whole = false;
-    if (hasher->stream_is_whole && !error)
-        error = digest_update(hasher->stream_digests, view->input + file->data, file->data_bytes);
-    if (!item->last) {
-        if (error)
-            hasher->stream_is_whole = false;
+    if (!hasher->is_begun)
+        hasher->wants_data = begin_chunk(hasher, view);
+    hasher->is_begun = false;
+    if (hasher->wants_data)
+        hasher->stream_error = digest_update(hasher->stream_digests, view->input + file->data,
+                                             file->data_bytes);
+    if (!view->item->last)
         return false;
-    }
     if (!hasher->stream_is_whole)
         return !killed_its_worker(file);
     hasher->serial = 0;
+    int error = hasher->stream_error;
     if (!error)
         error = digest_finish(hasher->stream_digests, output_of(hasher, view));
     if (error)
@@ -485,5 +523,6 @@ const struct stage_ops hash_stage = {
     .open = hasher_open,
     .close = hasher_close,
     .step = hasher_step,
+    .together = hash_two_chunks,
     .blame = batch_blame,
 };

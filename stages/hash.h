@@ -26,6 +26,7 @@ enum on_change {
 struct hash_job {
     uint32_t algorithms; /* all that any file of the job asks for */
     enum digest_engine engine;
+    bool pairs; /* streams are worth being hashed two at a time: see digest_update_two() */
     enum on_change on_change;
     unsigned retries;
 };

@@ -23,9 +23,9 @@ const uint32_t sha256_constants[64] = {
 };
 
 /* 5.3.2 and 5.3.3 */
-static const uint32_t initial_224[8] = {0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939,
+const uint32_t sha256_initial_224[8] = {0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939,
                                         0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4};
-static const uint32_t initial_256[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+const uint32_t sha256_initial_256[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 /* All that a call works with. A message is compressed in two parts: its whole blocks where they
@@ -51,21 +51,27 @@ static void store_big_endian(uint8_t *to, uint32_t word)
     memcpy(to, &word, sizeof word);
 }
 
-/* 5.1.1: a one bit, zeros, and the length in bits as the last 64 bits of a block. */
+/* A one bit, zeros, and the length in bits as the last 64 bits of a block. */
+size_t sha256_pad(uint8_t tail[2 * SHA256_BLOCK_BYTES], const uint8_t *rest, uint64_t bytes)
+{
+    size_t rest_bytes = bytes % SHA256_BLOCK_BYTES;
+    size_t blocks = rest_bytes + 1 + 8 <= SHA256_BLOCK_BYTES ? 1 : 2;
+    uint64_t bits = __builtin_bswap64(bytes * 8);
+    memset(tail, 0, (size_t)2 * SHA256_BLOCK_BYTES);
+    if (rest_bytes)
+        memcpy(tail, rest, rest_bytes);
+    tail[rest_bytes] = 0x80;
+    memcpy(tail + blocks * SHA256_BLOCK_BYTES - sizeof bits, &bits, sizeof bits);
+    return blocks;
+}
+
 static void begin_tail(struct run *run, unsigned c)
 {
     const struct digest_message *message = run->message[c];
-    uint8_t *tail = run->tail[c];
-    size_t rest = message->bytes % SHA256_BLOCK_BYTES;
-    size_t blocks = rest + 1 + 8 <= SHA256_BLOCK_BYTES ? 1 : 2;
-    uint64_t bits = __builtin_bswap64((uint64_t)message->bytes * 8);
-    memset(tail, 0, sizeof run->tail[c]);
-    if (rest)
-        memcpy(tail, (const uint8_t *)message->data + (message->bytes - rest), rest);
-    tail[rest] = 0x80;
-    memcpy(tail + blocks * SHA256_BLOCK_BYTES - sizeof bits, &bits, sizeof bits);
-    run->data[c] = tail;
-    run->blocks[c] = blocks;
+    size_t whole = message->bytes - message->bytes % SHA256_BLOCK_BYTES;
+    const uint8_t *rest = whole < message->bytes ? (const uint8_t *)message->data + whole : NULL;
+    run->data[c] = run->tail[c];
+    run->blocks[c] = sha256_pad(run->tail[c], rest, message->bytes);
     run->in_tail[c] = true;
 }
 
@@ -175,7 +181,7 @@ void sha256_many(const struct sha256_kernels *kernels, enum digest_id id, size_t
     run.unfinished = 0;
     run.next = messages;
     run.end = messages + count;
-    run.initial = id == DIGEST_SHA224 ? initial_224 : initial_256;
+    run.initial = id == DIGEST_SHA224 ? sha256_initial_224 : sha256_initial_256;
     run.words = id == DIGEST_SHA224 ? 7 : 8;
     run.offset = offset;
     memset(run.state, 0, sizeof run.state); /* idle columns compute nonsense, but a certain one */

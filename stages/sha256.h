@@ -49,6 +49,7 @@ struct sha256_choice {
     double library, pair, wide;
     struct sha256_kernels best; /* wide == 0 and no pair: the CPU has none of them */
     bool beats_library;
+    bool pair_beats_library; /* for streams, of which there are no more than two */
     char text[120]; /* one line for people: the figures, or why there are none */
 };
 

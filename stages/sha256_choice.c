@@ -68,6 +68,7 @@ static void choose(struct sha256_choice *choice, unsigned wide)
     if (takes_wide && choice->best.pair)
         choice->best.pair_at = (unsigned)(wide * choice->pair / choice->wide);
     choice->beats_library = fastest > MARGIN * choice->library;
+    choice->pair_beats_library = choice->pair > MARGIN * choice->library;
 }
 
 struct figure {

@@ -66,6 +66,49 @@ TARGET static inline __m128i load_words(const uint8_t *data)
         FOUR_ROUNDS(x0, y0, group);                                                                \
     } while (0)
 
+/* Four rounds of one message. */
+#define FOUR_ROUNDS_OF_ONE(x, group)                                                               \
+    do {                                                                                           \
+        __m128i k = _mm_loadu_si128((const __m128i *)(sha256_constants + 4 * (group)));            \
+        __m128i p = _mm_add_epi32(x, k);                                                           \
+        v.cdgh = _mm_sha256rnds2_epu32(v.cdgh, v.abef, p);                                         \
+        v.abef = _mm_sha256rnds2_epu32(v.abef, v.cdgh, _mm_shuffle_epi32(p, 0x0e));                \
+    } while (0)
+
+#define SCHEDULED_ROUNDS_OF_ONE(x0, x1, x2, x3, group)                                             \
+    do {                                                                                           \
+        SCHEDULE(x0, x1, x2, x3);                                                                  \
+        FOUR_ROUNDS_OF_ONE(x0, group);                                                             \
+    } while (0)
+
+TARGET void sha256_compress_one(uint32_t hash[8], const uint8_t *data, size_t blocks)
+{
+    sha256_state state;
+    for (int i = 0; i < 8; i++)
+        state[i][0] = hash[i];
+    struct variables v = load_column(state, 0);
+    for (; blocks; blocks--, data += SHA256_BLOCK_BYTES) {
+        struct variables before = v;
+        __m128i x0 = load_words(data), x1 = load_words(data + 16);
+        __m128i x2 = load_words(data + 32), x3 = load_words(data + 48);
+        FOUR_ROUNDS_OF_ONE(x0, 0);
+        FOUR_ROUNDS_OF_ONE(x1, 1);
+        FOUR_ROUNDS_OF_ONE(x2, 2);
+        FOUR_ROUNDS_OF_ONE(x3, 3);
+        for (int group = 4; group < 16; group += 4) {
+            SCHEDULED_ROUNDS_OF_ONE(x0, x1, x2, x3, group);
+            SCHEDULED_ROUNDS_OF_ONE(x1, x2, x3, x0, group + 1);
+            SCHEDULED_ROUNDS_OF_ONE(x2, x3, x0, x1, group + 2);
+            SCHEDULED_ROUNDS_OF_ONE(x3, x0, x1, x2, group + 3);
+        }
+        v.abef = _mm_add_epi32(v.abef, before.abef);
+        v.cdgh = _mm_add_epi32(v.cdgh, before.cdgh);
+    }
+    store_column(state, 0, v);
+    for (int i = 0; i < 8; i++)
+        hash[i] = state[i][0];
+}
+
 TARGET void sha256_compress_pair(sha256_state state, const unsigned column[2],
                                  const uint8_t *const data[2], size_t blocks)
 {

@@ -22,6 +22,12 @@ typedef uint32_t sha256_state[8][SHA256_COLUMNS];
 
 /* The round constants K[0..63] (FIPS 180-4, 4.2.2). */
 extern const uint32_t sha256_constants[64];
+/* H(0) of SHA-224 and SHA-256 (5.3.2, 5.3.3). */
+extern const uint32_t sha256_initial_224[8], sha256_initial_256[8];
+
+/* 5.1.1: the last block or two of a message of `bytes` bytes, whose last bytes % 64 are `rest`.
+ * How many blocks they are. */
+size_t sha256_pad(uint8_t tail[2 * SHA256_BLOCK_BYTES], const uint8_t *rest, uint64_t bytes);
 
 /* A kernel compresses `blocks` consecutive blocks of each message: `data[c]` is those of column c,
  * of any alignment. It reads and writes the first columns of the state, as many as it has lanes,
@@ -32,5 +38,7 @@ sha256_kernel sha256_compress_16, sha256_compress_8;
 /* The same for two messages in any two different columns. */
 void sha256_compress_pair(sha256_state state, const unsigned column[2],
                           const uint8_t *const data[2], size_t blocks);
+/* Of one message alone. */
+void sha256_compress_one(uint32_t hash[8], const uint8_t *data, size_t blocks);
 
 #endif
