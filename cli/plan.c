@@ -9,34 +9,22 @@
 #include <unistd.h>
 
 #include "cli/device.h"
+#include "cli/plan_private.h"
 #include "pipeline/arena.h"
 #include "stages/batch.h"
 #include "stages/read.h"
 #include "stages/scan.h"
 
-/* Reads from the page cache run at 13.5 GB/s with 256 KiB and at 19 with 1 MiB, but a slab that
- * stays in a core's second-level cache between reading and hashing saves more than that. */
-#define BLOCK_BYTES_DEFAULT (256 * 1024)
-/* Each worker has one item in hand and finds the next waiting; the rest absorbs the unevenness
- * between large files, whose chunks one worker takes in order, and small ones. */
-#define ITEMS_PER_WORKER 4
-#define ITEMS_SPARE      4
-/* Every lane needs one item for each worker and one for the source, or workers idle for ever. */
-#define ITEMS_MIN(workers) ((workers) + 1)
-
-/* The walk looks ahead in all directories on its path; one more is for the directory in need. */
-#define SCAN_ITEMS 16
-
 /* Operations in flight of a stage with event loops: enough for devices that answer in
  * milliseconds, and few enough to stay in the cache where they answer at once. */
 #define DEPTH_DEFAULT 64
 
+/* From so many CPUs on directories are listed by threads of their own, up to so many. */
+#define SCAN_CPUS_MIN 4
+#define SCANNERS_MAX  8
+
 /* Threads that wait for such devices where there is no ring. */
 #define REMOTE_READERS 16
-
-/* With many operations in flight each may need an item. Beyond this, items are only made when
- * --memory asks for it. */
-#define LOOP_MEMORY_BYTES (128ULL * 1024 * 1024)
 
 static enum model engine_model(enum stage_model model)
 {
@@ -194,10 +182,12 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     unsigned cpus = plan->cpus.usable;
     unsigned computing = options->threads ? options->threads : cpus;
 
-    struct choice listing = {.model = MODEL_THREADS,
-                             .workers = cpus < 4       ? 1
-                                        : cpus / 2 < 8 ? cpus / 2
-                                                       : 8};
+    /* Listing costs about a tenth of a job. With few CPUs a thread for it alone costs more than it
+     * gains: on two, a source tree took 12 % longer. */
+    struct choice listing = {.model = MODEL_INLINE};
+    if (cpus >= SCAN_CPUS_MIN)
+        listing = (struct choice){.model = MODEL_THREADS,
+                                  .workers = cpus / 2 < SCANNERS_MAX ? cpus / 2 : SCANNERS_MAX};
     snprintf(text, sizeof text, "%u usable CPUs", cpus);
     set_stage(scan, &scan_stage, NULL, choose(plan, options, STAGE_SCAN, listing, text));
 
@@ -219,66 +209,6 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     set_stage(data, request->write_stage, request->write_job, writing);
     data->stage[1].paired = request->hash->pairs;
     data->stage[1].fused = read_is_auto && is_same_choice(&reading, &hashing);
-}
-
-static unsigned lane_workers(const struct lane_setup *lane)
-{
-    unsigned workers = 0;
-    for (unsigned s = 0; s < lane->stage_count; s++)
-        if (!lane->stage[s].fused)
-            workers += lane->stage[s].workers;
-    return workers;
-}
-
-/* Items that the lane's loops can have in hand. */
-static unsigned lane_in_flight(const struct lane_setup *lane)
-{
-    unsigned sum = 0;
-    for (unsigned s = 0; s < lane->stage_count; s++)
-        if (!lane->stage[s].fused)
-            sum += lane->stage[s].workers * lane->stage[s].depth;
-    return sum;
-}
-
-static uint64_t memory_wanted(const struct options *options)
-{
-    if (options->memory.bytes)
-        return options->memory.bytes;
-    if (!options->memory.percent)
-        return 0;
-    uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    return total / 100 * options->memory.percent;
-}
-
-/* --memory bounds the shared memory: the number of items follows from it. */
-static int choose_items(const struct options *options, struct plan *plan, char *error,
-                        size_t capacity)
-{
-    struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
-    struct lane_setup *data = &plan->graph.lane[LANE_DATA];
-    unsigned workers = lane_workers(data);
-    size_t item_bytes =
-        data->input_bytes + data->output_bytes + sizeof(struct tm_item) + CACHE_LINE_BYTES;
-    uint32_t more_max = (uint32_t)(LOOP_MEMORY_BYTES / item_bytes);
-    unsigned in_flight = lane_in_flight(data);
-    scan->items = SCAN_ITEMS + lane_workers(scan);
-    data->items = workers * ITEMS_PER_WORKER + ITEMS_SPARE;
-    data->items += in_flight < more_max ? in_flight : more_max;
-    uint64_t wanted = memory_wanted(options);
-    if (!wanted)
-        return 0;
-    scan->items = 4 + lane_workers(scan);
-    data->items = ITEMS_MIN(workers);
-    uint64_t least = graph_memory_bytes(&plan->graph);
-    if (least > wanted) {
-        snprintf(error, capacity,
-                 "--memory: %u workers with blocks of %zu bytes need at least %lluM", workers,
-                 plan->block_bytes, (unsigned long long)(least >> 20) + 1);
-        return -EINVAL;
-    }
-    uint64_t more = (wanted - least) / item_bytes;
-    data->items += (uint32_t)(more < 4096 ? more : 4096);
-    return 0;
 }
 
 /* Workers in threads share one table of descriptors; most systems allow more than they give. */
@@ -353,14 +283,11 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
 {
     const struct options *options = request->options;
     *plan = (struct plan){.cpus = cpus_detect()};
-    plan->block_bytes =
-        options->block_size_bytes ? (size_t)options->block_size_bytes : (size_t)BLOCK_BYTES_DEFAULT;
     plan->graph.lane_count = 2;
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     scan->input_bytes = SCAN_INPUT_BYTES;
     scan->output_bytes = SCAN_OUTPUT_BYTES;
-    data->input_bytes = align_up(batch_input_bytes(plan->block_bytes), 4096);
     data->output_bytes = hash_output_bytes(request->hash);
     data->sink = request->sink;
     data->sink_context = request->sink_context;
@@ -368,12 +295,12 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     choose_stages(request, plan);
     if (choose_engine(request->hash, plan, error, capacity))
         return -EINVAL;
-    if (lane_workers(data) + lane_workers(scan) > 1000) {
+    if (plan_lane_workers(data) + plan_lane_workers(scan) > 1000) {
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;
     }
     if (check_engines(plan, error, capacity))
         return -EINVAL;
     raise_descriptor_limit();
-    return choose_items(options, plan, error, capacity);
+    return plan_choose_memory(options, plan, error, capacity);
 }

@@ -15,7 +15,8 @@
 /* Hands the next finished item to the sink and its credit back to the pool. */
 static enum queue_result deliver_next(struct tm_lane *lane, bool wait)
 {
-    struct take_policy policy = {lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST, lane->delivered};
+    struct take_policy policy = {.order = lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST,
+                                 .key = lane->delivered};
     uint32_t index;
     enum queue_result result = wait ? queue_take(&lane->done, WORKER_MAIN, policy, &index)
                                     : queue_try_take(&lane->done, WORKER_MAIN, policy, &index);
@@ -226,7 +227,8 @@ int lane_wait(struct tm_lane *lane, const struct item_view *view)
 {
     uint32_t index;
     enum queue_result result =
-        queue_take(&lane->done, WORKER_MAIN, (struct take_policy){TAKE_ITEM, view->index}, &index);
+        queue_take(&lane->done, WORKER_MAIN,
+                   (struct take_policy){.order = TAKE_ITEM, .key = view->index}, &index);
     return result == QUEUE_OK ? 0 : -ECANCELED;
 }
 

@@ -297,8 +297,7 @@ static uint32_t find_locked(const struct tm_queue *queue, uint16_t *worker,
     return ITEM_NONE;
 }
 
-static void claim_locked(struct tm_queue *queue, uint32_t index, uint16_t worker,
-                         struct wake *wake)
+static void claim_locked(struct tm_queue *queue, uint32_t index, uint16_t worker, struct wake *wake)
 {
     struct queue_state *state = queue->state;
     struct tm_item *item = &queue->items[index];
@@ -360,8 +359,8 @@ enum queue_result queue_take(struct tm_queue *queue, uint16_t worker, struct tak
     return take(queue, worker, policy, index, true);
 }
 
-enum queue_result queue_try_take(struct tm_queue *queue, uint16_t worker,
-                                 struct take_policy policy, uint32_t *index)
+enum queue_result queue_try_take(struct tm_queue *queue, uint16_t worker, struct take_policy policy,
+                                 uint32_t *index)
 {
     return take(queue, worker, policy, index, false);
 }

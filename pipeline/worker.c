@@ -115,9 +115,8 @@ static enum queue_result take_next(struct blocking_worker *worker, struct take_p
     uint16_t number = worker->tasks[0].number;
     uint32_t index;
     policy.numbers = (uint16_t)group->tasks;
-    enum queue_result result = place == 0
-                                   ? queue_take(&group->queue, number, policy, &index)
-                                   : queue_try_take(&group->queue, number, policy, &index);
+    enum queue_result result = place == 0 ? queue_take(&group->queue, number, policy, &index)
+                                          : queue_try_take(&group->queue, number, policy, &index);
     if (result != QUEUE_OK)
         return result;
     worker->views[place] = lane_view(group->lane, index);

@@ -35,18 +35,30 @@ static const struct {
     const char *name;
     enum digest_id id;
 } aliases[] = {
-    {"sha-1", DIGEST_SHA1},          {"sha-224", DIGEST_SHA224},
-    {"sha-256", DIGEST_SHA256},      {"sha-384", DIGEST_SHA384},
-    {"sha-512", DIGEST_SHA512},      {"sha2-224", DIGEST_SHA224},
-    {"sha2-256", DIGEST_SHA256},     {"sha2-384", DIGEST_SHA384},
-    {"sha2-512", DIGEST_SHA512},     {"sha512/256", DIGEST_SHA512_256},
-    {"sha512256", DIGEST_SHA512_256}, {"sha512t256", DIGEST_SHA512_256},
-    {"sha2-512/256", DIGEST_SHA512_256}, {"sha3_256", DIGEST_SHA3_256},
-    {"sha3_512", DIGEST_SHA3_512},   {"blake2b512", DIGEST_BLAKE2B},
-    {"blake2b-512", DIGEST_BLAKE2B}, {"b2", DIGEST_BLAKE2B},
-    {"blake2s256", DIGEST_BLAKE2S},  {"blake2s-256", DIGEST_BLAKE2S},
-    {"crc-32", DIGEST_CRC32},        {"xxh3_64", DIGEST_XXH3},
-    {"xxh3-64", DIGEST_XXH3},        {"xxh3_128", DIGEST_XXH128},
+    {"sha-1", DIGEST_SHA1},
+    {"sha-224", DIGEST_SHA224},
+    {"sha-256", DIGEST_SHA256},
+    {"sha-384", DIGEST_SHA384},
+    {"sha-512", DIGEST_SHA512},
+    {"sha2-224", DIGEST_SHA224},
+    {"sha2-256", DIGEST_SHA256},
+    {"sha2-384", DIGEST_SHA384},
+    {"sha2-512", DIGEST_SHA512},
+    {"sha512/256", DIGEST_SHA512_256},
+    {"sha512256", DIGEST_SHA512_256},
+    {"sha512t256", DIGEST_SHA512_256},
+    {"sha2-512/256", DIGEST_SHA512_256},
+    {"sha3_256", DIGEST_SHA3_256},
+    {"sha3_512", DIGEST_SHA3_512},
+    {"blake2b512", DIGEST_BLAKE2B},
+    {"blake2b-512", DIGEST_BLAKE2B},
+    {"b2", DIGEST_BLAKE2B},
+    {"blake2s256", DIGEST_BLAKE2S},
+    {"blake2s-256", DIGEST_BLAKE2S},
+    {"crc-32", DIGEST_CRC32},
+    {"xxh3_64", DIGEST_XXH3},
+    {"xxh3-64", DIGEST_XXH3},
+    {"xxh3_128", DIGEST_XXH128},
     {"xxh3-128", DIGEST_XXH128},
 };
 
@@ -403,8 +415,8 @@ static int many_of(struct digest_hasher *hasher, enum digest_id id, size_t offse
     order_by_size(messages, count, list);
     size_t first = sha256_library_share(choice, list, count);
     for (size_t i = 0; i < first; i++) {
-        int error = digest_once(hasher, 1u << id, list[i]->data, list[i]->bytes,
-                                list[i]->output + offset);
+        int error =
+            digest_once(hasher, 1u << id, list[i]->data, list[i]->bytes, list[i]->output + offset);
         if (error)
             return error;
     }

@@ -434,8 +434,8 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
         hasher->wants_data = begin_chunk(hasher, view);
     hasher->is_begun = false;
     if (hasher->wants_data)
-        hasher->stream_error = digest_update(hasher->stream_digests, view->input + file->data,
-                                             file->data_bytes);
+        hasher->stream_error =
+            digest_update(hasher->stream_digests, view->input + file->data, file->data_bytes);
     if (!view->item->last)
         return false;
     if (!hasher->stream_is_whole)

@@ -62,8 +62,8 @@ static void compress_both(struct sha256_piece piece[2])
     static const unsigned columns[2] = {0, 1};
     _Alignas(64) sha256_state state;
     const uint8_t *const data[2] = {piece[0].data, piece[1].data};
-    size_t blocks = (piece[0].bytes < piece[1].bytes ? piece[0].bytes : piece[1].bytes) /
-                    SHA256_BLOCK_BYTES;
+    size_t blocks =
+        (piece[0].bytes < piece[1].bytes ? piece[0].bytes : piece[1].bytes) / SHA256_BLOCK_BYTES;
     for (int p = 0; p < 2; p++)
         for (int i = 0; i < 8; i++)
             state[i][p] = piece[p].stream->hash[i];
