@@ -74,6 +74,12 @@ static void sum_stream(void *state, const struct item_view *view)
     content->broken = !summer->whole;
 }
 
+/* Two streams of one worker: nothing to do but to be in hand together when it is killed. */
+static void together(void *const states[2], const struct item_view views[2])
+{
+    CHECK(states[0] != states[1] && views[0].item->stream != views[1].item->stream);
+}
+
 static void mark_last(void *state, const struct item_view *view)
 {
     (void)state;
@@ -117,7 +123,8 @@ static bool read_and_mark(void *state, const struct item_view *view, struct io_c
 static const struct stage_ops first_stage = {
     .name = "read", .open = reader_open, .close = reader_close, .step = read_and_mark};
 static const struct stage_ops second_stage = {
-    .name = "hash", .keyed = true, .open = summer_open, .close = free, .run = sum_stream};
+    .name = "hash", .keyed = true, .open = summer_open, .close = free, .run = sum_stream,
+    .together = together};
 static const struct stage_ops third_stage = {.name = "write", .run = mark_last};
 
 /* The sink. */
@@ -279,7 +286,7 @@ int main(int argc, char **argv)
             .stage = {{.ops = &first_stage, .model = MODEL_PROCESSES, .workers = 2, .io = io,
                        .depth = depth},
                       {.ops = &second_stage, .model = MODEL_PROCESSES, .workers = 3, .io = io,
-                       .depth = depth},
+                       .depth = depth, .paired = true},
                       {.ops = &third_stage, .model = MODEL_PROCESSES, .workers = 2}},
             .stage_count = 3,
             .items = 24,

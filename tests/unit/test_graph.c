@@ -21,6 +21,7 @@ static const struct shape {
     bool fused;
     enum io_kind io[3];
     unsigned depth[3];
+    bool paired; /* the second stage */
 } shapes[] = {
     {{MODEL_INLINE, MODEL_INLINE, MODEL_INLINE}, {0, 0, 0}, false},
     {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {1, 1, 1}, false},
@@ -42,6 +43,10 @@ static const struct shape {
      {IO_URING, IO_EPOLL, IO_URING}, {4, 4, 4}},
     {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 3, 0}, false, {IO_SYNC, IO_URING},
      {0, 2}},
+    {{MODEL_THREADS, MODEL_THREADS, MODEL_INLINE}, {1, 1, 0}, true, {IO_SYNC}, {0}, true},
+    {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {2, 3, 1}, false, {IO_SYNC}, {0}, true},
+    {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {2, 2, 0}, true, {IO_SYNC}, {0}, true},
+    {{MODEL_INLINE, MODEL_INLINE, MODEL_INLINE}, {0, 0, 0}, false, {IO_SYNC}, {0}, true},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
@@ -96,6 +101,7 @@ struct summer {
     const struct behaviour *behaviour;
     uint64_t sum;
     uint32_t next;
+    const struct tm_item *announced; /* by together() */
 };
 
 static int summer_open(void *job, void **state)
@@ -113,6 +119,8 @@ static void double_or_sum(void *state, const struct item_view *view)
     struct content *content = content_of(view);
     const struct tm_item *item = view->item;
     const struct behaviour *behaviour = summer->behaviour;
+    bool is_announced = summer->announced == item || !summer->announced;
+    summer->announced = NULL;
     if (behaviour->fail_at && content->number == behaviour->fail_at)
         graph_fail(*behaviour->graph, fault_system(TM_OP_HASH, EIO), "somewhere");
     if (!item->stream) {
@@ -121,9 +129,23 @@ static void double_or_sum(void *state, const struct item_view *view)
     }
     if (item->chunk == 0)
         *summer = (struct summer){.behaviour = behaviour};
-    summer->sum += summer->next == item->chunk ? item->chunk : 1000000;
+    summer->sum += summer->next == item->chunk && is_announced ? item->chunk : 1000000;
     summer->next = item->chunk + 1;
     content->sum = summer->sum;
+}
+
+/* Each state is that of its item's stream, and the streams are two. */
+static void announce(void *const states[2], const struct item_view views[2])
+{
+    for (int i = 0; i < 2; i++) {
+        struct summer *summer = states[i];
+        bool is_next = views[i].item->chunk == 0 || summer->next == views[i].item->chunk;
+        summer->announced = is_next && states[0] != states[1] &&
+                                    views[0].item->stream != views[1].item->stream &&
+                                    views[i].item->stream
+                                ? views[i].item
+                                : views[1 - i].item; /* which will be wrong */
+    }
 }
 
 static void copy_out(void *state, const struct item_view *view)
@@ -134,7 +156,8 @@ static void copy_out(void *state, const struct item_view *view)
 
 static const struct stage_ops one = {.name = "one", .open = keep_job, .run = add_one};
 static const struct stage_ops two = {
-    .name = "two", .keyed = true, .open = summer_open, .close = free, .run = double_or_sum};
+    .name = "two", .keyed = true, .open = summer_open, .close = free, .run = double_or_sum,
+    .together = announce};
 static const struct stage_ops three = {.name = "three", .run = copy_out};
 
 struct job {
@@ -188,6 +211,7 @@ static void make(struct job *job, const struct shape *shape)
                                                       .workers = shape->workers[s],
                                                       .io = shape->io[s],
                                                       .depth = shape->depth[s],
+                                                      .paired = s == 1 && shape->paired,
                                                       .fused = s == 1 && shape->fused};
     ck_assert_int_eq(graph_create(&setup, &job->graph), 0);
 }
@@ -361,7 +385,7 @@ START_TEST(items_are_waited_for_one_by_one)
     struct behaviour behaviour = {0};
     struct graph_setup setup = {
         .lane_count = 1,
-        .lane[0] = {.stage = {{&one, &behaviour, models[_i], 2, false}}, .stage_count = 1,
+        .lane[0] = {.stage = {{.ops = &one, .job = &behaviour, .model = models[_i], .workers = 2}}, .stage_count = 1,
                     .items = 5, .input_bytes = 4096, .output_bytes = 64},
     };
     struct tm_graph *graph;
