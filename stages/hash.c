@@ -1,61 +1,13 @@
-#include "stages/hash.h"
+#include "stages/hash_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "pipeline/arena.h"
-#include "stages/batch.h"
-#include "stages/digest.h"
-#include "stages/opener.h"
-#include "stages/shortage.h"
-
-enum hasher_phase {
-    HASHER_NEXT,   /* look at the next file of the batch */
-    HASHER_WALK,   /* re-reading: going down to the file */
-    HASHER_OPENED, /* the file's open and first status */
-    HASHER_PAUSE,  /* out of descriptors: others will close theirs */
-    HASHER_READ,   /* a piece of it */
-    HASHER_CLOSED  /* its last status and close */
-};
 
 /* In item->cursor: not to be blamed on one file. */
 #define CURSOR_NO_FILE UINT32_MAX
 _Static_assert(BATCH_FILES_MAX <= UINT8_MAX + 1, "member[] holds numbers of files");
-
-/* As the kernel's readahead likes it, and small enough for the second-level cache. */
-#define STREAM_BUFFER_BYTES (256 * 1024)
-
-/* How often to try a socket whose listener has no room for one more that waits. */
-#define REFUSALS_MAX 2000
-
-struct hasher {
-    const struct hash_job *job;
-    struct digest_hasher *digests;        /* of files that are hashed by themselves */
-    struct digest_hasher *stream_digests; /* of the stream, between its chunks */
-    /* Small files that are hashed together, and which of the batch they are. */
-    struct digest_message message[BATCH_FILES_MAX];
-    uint8_t member[BATCH_FILES_MAX];
-    enum hasher_phase phase;
-    unsigned index; /* of the file in the batch */
-    /* The stream in hand. */
-    uint64_t serial;
-    uint32_t next_chunk;
-    bool stream_is_whole; /* all chunks before next_chunk went through stream_digests, unchanged */
-    int stream_error;     /* of stream_digests */
-    /* Of the chunk in hand: begin_chunk() was called, and said that its data is to be hashed. */
-    bool is_begun, wants_data;
-    /* Re-reading. */
-    struct opener opener;
-    int fd;
-    unsigned attempts, refusals;
-    struct shortage shortage;
-    uint64_t bytes;
-    struct statx before, after;
-    uint8_t *buffer;
-};
 
 size_t hash_stride_bytes(const struct hash_job *job)
 {
@@ -98,233 +50,13 @@ static int hasher_open(void *job, void **state)
     return 0;
 }
 
-static struct file_record *current(const struct hasher *hasher, const struct item_view *view)
-{
-    return &batch_of(view)->file[hasher->index];
-}
-
-static uint8_t *output_of(const struct hasher *hasher, const struct item_view *view)
-{
-    return view->output + hasher->index * hash_stride_bytes(hasher->job);
-}
-
-static void next(struct hasher *hasher)
-{
-    hasher->index++;
-    hasher->phase = HASHER_NEXT;
-}
-
-static void fail(struct hasher *hasher, struct file_record *file, struct tm_fault fault)
-{
-    file->fault = fault;
-    next(hasher);
-}
-
-/* Reading the file from its start. */
-
-static void begin_reread(struct hasher *hasher, const struct file_record *file)
-{
-    opener_begin(&hasher->opener, AT_FDCWD);
-    hasher->bytes = 0;
-    hasher->fd = file->flags & FILE_STANDARD_INPUT ? 0 : -1;
-    hasher->phase = HASHER_WALK;
-}
-
-static void add_read(struct hasher *hasher, struct file_record *file, struct io_chain *chain)
-{
-    chain->count = 0;
-    if (file->flags & FILE_READ_ONCE) {
-        file->flags |= FILE_CONSUMED; /* beforehand: this worker may be killed after the read */
-        io_add(chain, (struct io_op){.code = IO_POLL, .fd = hasher->fd});
-    }
-    io_add(chain, (struct io_op){.code = IO_READ_NEXT,
-                                 .fd = hasher->fd,
-                                 .data = hasher->buffer,
-                                 .size = STREAM_BUFFER_BYTES});
-    hasher->phase = HASHER_READ;
-}
-
-static void begin_stream(struct hasher *hasher, struct file_record *file, struct io_chain *chain)
-{
-    int error = digest_begin(hasher->digests, file->algorithms);
-    if (!hasher->buffer)
-        hasher->buffer = malloc(STREAM_BUFFER_BYTES);
-    if (!error && !hasher->buffer)
-        error = -ENOMEM;
-    if (!error) {
-        add_read(hasher, file, chain);
-        return;
-    }
-    file->fault = fault_system(TM_OP_HASH, error);
-    chain->count = 0;
-    if (!(file->flags & FILE_STANDARD_INPUT))
-        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
-    next(hasher);
-}
-
-static void fail_open(struct hasher *hasher, struct file_record *file, int error,
-                      struct io_chain *chain)
-{
-    bool may_pass = error == -EAGAIN ? hasher->refusals++ < REFUSALS_MAX
-                                     : shortage_may_pass(&hasher->shortage, error, chain);
-    if (!may_pass) {
-        fail(hasher, file, fault_system(TM_OP_OPEN, error));
-        return;
-    }
-    shortage_pause(&hasher->shortage, chain);
-    hasher->phase = HASHER_PAUSE;
-}
-
-static void walk(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
-{
-    struct file_record *file = current(hasher, view);
-    int error = 0;
-    if (file->flags & FILE_CONSUMED) { /* by a worker that has died */
-        struct tm_fault fault = fault_of(TM_FAULT_CONSUMED);
-        fault.stage = atomic_load_explicit(&view->item->stage, memory_order_relaxed);
-        fail(hasher, file, fault);
-        return;
-    }
-    if (file->flags & FILE_STANDARD_INPUT) {
-        begin_stream(hasher, file, chain);
-        return;
-    }
-    const char *path = batch_path(view, file);
-    switch (opener_step(&hasher->opener, path, file->path_bytes, chain, &error)) {
-    case OPENER_PENDING:
-        return;
-    case OPENER_FAILED:
-        fail_open(hasher, file, error, chain);
-        return;
-    case OPENER_REACHED:
-        break;
-    }
-    io_add(chain, (struct io_op){.code = S_ISSOCK(file->stat.mode) ? IO_CONNECT : IO_OPEN,
-                                 .dir = hasher->opener.base,
-                                 .path = path + hasher->opener.offset,
-                                 .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
-                                          (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
-    io_add(chain, (struct io_op){.code = IO_STAT_FD,
-                                 .fd = IO_FD_OF_CHAIN,
-                                 .data = &hasher->before,
-                                 .size = file_stat_mask});
-    opener_add_close(&hasher->opener, chain);
-    hasher->phase = HASHER_OPENED;
-}
-
-static void opened(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
-{
-    struct file_record *file = current(hasher, view);
-    int64_t fd = chain->op[0].result;
-    int64_t status = chain->op[1].result;
-    chain->count = 0;
-    if (fd < 0) {
-        fail_open(hasher, file, (int)fd, chain);
-        return;
-    }
-    hasher->fd = (int)fd;
-    shortage_is_over(&hasher->shortage);
-    if (status < 0 || (!S_ISREG(hasher->before.stx_mode) && !(file->flags & FILE_SPECIAL))) {
-        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
-        fail(hasher, file,
-             status < 0 ? fault_system(TM_OP_STAT, (int)status) : fault_of(TM_FAULT_SPECIAL));
-        return;
-    }
-    begin_stream(hasher, file, chain);
-}
-
-static void add_end(struct hasher *hasher, const struct file_record *file, struct io_chain *chain)
-{
-    chain->count = 0;
-    io_add(chain, (struct io_op){.code = IO_STAT_FD,
-                                 .fd = hasher->fd,
-                                 .data = &hasher->after,
-                                 .size = file_stat_mask});
-    if (!(file->flags & FILE_STANDARD_INPUT))
-        io_add(chain, (struct io_op){.code = IO_CLOSE, .fd = hasher->fd});
-    hasher->phase = HASHER_CLOSED;
-}
-
-static void piece_read(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
-{
-    struct file_record *file = current(hasher, view);
-    int64_t ready = chain->op[0].result; /* of the IO_POLL, or the read itself */
-    int64_t got = ready < 0 ? ready : chain->op[chain->count - 1].result;
-    if (got == -EAGAIN) { /* somebody else was faster */
-        add_read(hasher, file, chain);
-        return;
-    }
-    if (got > 0) {
-        int error = digest_update(hasher->digests, hasher->buffer, (size_t)got);
-        hasher->bytes += (uint64_t)got;
-        if (!error) {
-            add_read(hasher, file, chain);
-            return;
-        }
-        file->fault = fault_system(TM_OP_HASH, error);
-    } else if (got < 0) {
-        file->fault = fault_system(TM_OP_READ, (int)got);
-    }
-    add_end(hasher, file, chain);
-}
-
-/* A file of /proc says it is empty and is not: its size cannot be compared. */
-static bool changed_meanwhile(const struct hasher *hasher)
-{
-    struct file_stat before, after;
-    file_stat_from(&before, &hasher->before);
-    file_stat_from(&after, &hasher->after);
-    bool has_size = before.size_bytes != 0 || hasher->bytes == 0;
-    bool is_pseudo = before.size_bytes == 0 && after.size_bytes == 0 && hasher->bytes > 0;
-    return !is_pseudo &&
-           (!file_stat_same(&before, &after) || (has_size && before.size_bytes != hasher->bytes));
-}
-
-static void reread_done(struct hasher *hasher, const struct item_view *view, struct io_chain *chain)
-{
-    struct file_record *file = current(hasher, view);
-    int64_t status = chain->op[0].result;
-    chain->count = 0;
-    hasher->fd = -1;
-    if (fault_is_set(file->fault)) {
-        next(hasher);
-        return;
-    }
-    if (!(file->flags & FILE_READ_ONCE)) {
-        if (status < 0) {
-            fail(hasher, file, fault_system(TM_OP_STAT, (int)status));
-            return;
-        }
-        if (changed_meanwhile(hasher)) {
-            if (hasher->job->on_change == ON_CHANGE_RETRY &&
-                hasher->attempts++ < hasher->job->retries) {
-                begin_reread(hasher, file);
-                return;
-            }
-            if (hasher->job->on_change != ON_CHANGE_WARN) {
-                fail(hasher, file, fault_of(TM_FAULT_CHANGED));
-                return;
-            }
-            file->flags |= FILE_CHANGED;
-        }
-        file_stat_from(&file->stat, &hasher->after);
-    }
-    file->stat.size_bytes = hasher->bytes;
-    int error = digest_finish(hasher->digests, output_of(hasher, view));
-    if (error)
-        file->fault = fault_system(TM_OP_HASH, error);
-    else
-        file->state = FILE_HASHED;
-    next(hasher);
-}
-
 /* Hashing what the slab holds. */
 
 static void hash_small(struct hasher *hasher, const struct item_view *view,
                        struct file_record *file)
 {
     int error = digest_once(hasher->digests, file->algorithms, view->input + file->data,
-                            file->data_bytes, output_of(hasher, view));
+                            file->data_bytes, hasher_output(hasher, view));
     if (error)
         file->fault = fault_system(TM_OP_HASH, error);
     else
@@ -443,7 +175,7 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
     hasher->serial = 0;
     int error = hasher->stream_error;
     if (!error)
-        error = digest_finish(hasher->stream_digests, output_of(hasher, view));
+        error = digest_finish(hasher->stream_digests, hasher_output(hasher, view));
     if (error)
         file->fault = fault_system(TM_OP_HASH, error);
     else
@@ -472,7 +204,7 @@ static bool next_file(struct hasher *hasher, const struct item_view *view)
         if (reread) {
             file->fault = TM_NO_FAULT; /* if it is still wrong, reading it again will tell */
             hasher->attempts = hasher->refusals = 0;
-            begin_reread(hasher, file);
+            hasher_begin_reread(hasher, file);
             return true;
         }
     }
@@ -488,33 +220,16 @@ static bool hasher_step(void *state, const struct item_view *view, struct io_cha
         if (!batch_is_chunk(view) && view->item->tries == 0)
             hash_together(hasher, view);
     }
-    for (;;) {
-        switch (hasher->phase) {
-        case HASHER_NEXT:
+    do {
+        if (hasher->phase == HASHER_NEXT) {
             chain->count = 0;
             if (!next_file(hasher, view))
                 return false;
-            break;
-        case HASHER_WALK:
-            walk(hasher, view, chain);
-            break;
-        case HASHER_OPENED:
-            opened(hasher, view, chain);
-            break;
-        case HASHER_PAUSE:
-            chain->count = 0;
-            begin_reread(hasher, current(hasher, view));
-            break;
-        case HASHER_READ:
-            piece_read(hasher, view, chain);
-            break;
-        case HASHER_CLOSED:
-            reread_done(hasher, view, chain);
-            break;
+        } else {
+            hasher_reread(hasher, view, chain);
         }
-        if (chain->count)
-            return true;
-    }
+    } while (!chain->count);
+    return true;
 }
 
 const struct stage_ops hash_stage = {

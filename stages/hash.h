@@ -2,10 +2,10 @@
  *
  * Small files are hashed from the slab, those of a bundle together where the engine computes
  * several messages at once. If a worker dies over a bundle they are taken one by one on the second
- * try, so that the one that kills workers is known. A large file is a stream: one worker gets its chunks in
- * order. A file that the slab does not hold as it is (FILE_STREAM), and a stream whose worker has
- * died in the middle, is read again from its first byte by the hashing worker itself, which then
- * checks by the file's status before and after that it did not change under it.
+ * try, so that the one that kills workers is known. A large file is a stream: one worker gets its
+ * chunks in order. A file that the slab does not hold as it is (FILE_STREAM), and a stream whose
+ * worker has died in the middle, is read again from its first byte by the hashing worker itself,
+ * which then checks by the file's status before and after that it did not change under it.
  */
 #ifndef TREEMILL_STAGES_HASH_H
 #define TREEMILL_STAGES_HASH_H
