@@ -112,7 +112,7 @@ struct options {
     bool exclude_caches;
     struct option_list files_from;
     bool null_separated; /* names in files_from end with NUL */
-    int special; /* enum special_policy */
+    int special;         /* enum special_policy */
     bool one_file_system;
     bool dereference;
     uint64_t max_size_bytes; /* UINT64_MAX: no limit */

@@ -30,7 +30,8 @@ int output_publish(struct output *output);
 void output_discard(struct output *output);
 /* For messages: the path or "standard output". */
 const char *output_name(const struct output *output);
-/* Name of a temporary file that a forced exit has to remove, or NULL. Constant from output_open() to output_discard(). */
+/* Name of a temporary file that a forced exit has to remove, or NULL. Constant from output_open()
+ * to output_discard(). */
 const char *output_temporary(const struct output *output);
 
 #endif

@@ -125,8 +125,7 @@ static int parse_stage_key(const char *text, size_t length, struct stage_spec *s
     if (length > 6 && memcmp(text, "depth=", 6) == 0)
         return parse_auto_count("depth", text + 6, length - 6, STAGE_IN_FLIGHT_MAX, &spec->depth,
                                 reason, capacity);
-    snprintf(reason, capacity,
-             "key %s is unknown (accepted: io=ENGINE, loops=COUNT, depth=COUNT)",
+    snprintf(reason, capacity, "key %s is unknown (accepted: io=ENGINE, loops=COUNT, depth=COUNT)",
              quote_text(text, length, quoted, sizeof(quoted)));
     return -EINVAL;
 }
@@ -159,8 +158,8 @@ int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, c
     size_t head_length = comma ? (size_t)(comma - text) : length;
     const char *colon = memchr(text, ':', head_length);
     int model = 0;
-    int error = parse_name("model", model_table, text,
-                           colon ? (size_t)(colon - text) : head_length, &model, reason, capacity);
+    int error = parse_name("model", model_table, text, colon ? (size_t)(colon - text) : head_length,
+                           &model, reason, capacity);
     if (error)
         return error;
     result.model = (enum stage_model)model;

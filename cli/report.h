@@ -106,7 +106,7 @@ struct stage_stats {
     const char *name;
     const char *model;
     unsigned workers;
-    unsigned depth; /* operations in flight of each worker with an event loop; 0: it has none */
+    unsigned depth;  /* operations in flight of each worker with an event loop; 0: it has none */
     uint64_t hits;   /* of the loops: operations done without waiting */
     uint64_t misses; /* those that were waited for */
     uint64_t items;
@@ -123,9 +123,9 @@ struct stage_stats {
 
 /* An aligned table, one line a stage. The bar must be gone. Errors are those of the FILE. */
 void report_stats(FILE *file, const struct stage_stats *stages, size_t count);
-/* The same as an array of objects: name, model, workers, depth, hits, misses, items, bytes, busy_seconds,
- * wait_input_seconds, wait_output_seconds, queue_mean, queue_peak, queue_capacity, restarts, why
- * (absent when NULL). */
+/* The same as an array of objects: name, model, workers, depth, hits, misses, items, bytes,
+ * busy_seconds, wait_input_seconds, wait_output_seconds, queue_mean, queue_peak, queue_capacity,
+ * restarts, why (absent when NULL). */
 void report_stats_json(struct json_writer *json, const char *key, const struct stage_stats *stages,
                        size_t count);
 

@@ -13,7 +13,7 @@ static void append_count(struct line *text, uint64_t count, const char *one, con
     char number[UNITS_CAPACITY];
     if (count > 0)
         line_append(text, ", %s%s %s%s", red ? "\033[31m" : "", units_count(count, number),
-               count == 1 ? one : many, red ? "\033[0m" : "");
+                    count == 1 ? one : many, red ? "\033[0m" : "");
 }
 
 size_t report_summary_text(const struct report_summary *summary, bool color, char *out,
@@ -21,19 +21,20 @@ size_t report_summary_text(const struct report_summary *summary, bool color, cha
 {
     char files[UNITS_CAPACITY], bytes[UNITS_CAPACITY], time[UNITS_CAPACITY];
     struct line text = {.out = out, .capacity = capacity};
-    line_append(&text, "%s%s %s file%s, %s", summary->interrupted ? "interrupted: " : "", summary->done,
-           units_count(summary->files, files), summary->files == 1 ? "" : "s",
-           units_bytes(summary->bytes, bytes));
+    line_append(&text, "%s%s %s file%s, %s", summary->interrupted ? "interrupted: " : "",
+                summary->done, units_count(summary->files, files), summary->files == 1 ? "" : "s",
+                units_bytes(summary->bytes, bytes));
     if (summary->output_bytes > 0) {
         line_append(&text, " to %s", units_bytes(summary->output_bytes, bytes));
         if (summary->bytes > 0)
-            line_append(&text, " (ratio %s)",
-                   units_decimal((double)summary->output_bytes / (double)summary->bytes, 3, bytes));
+            line_append(
+                &text, " (ratio %s)",
+                units_decimal((double)summary->output_bytes / (double)summary->bytes, 3, bytes));
     }
     line_append(&text, " in %s", units_seconds(summary->elapsed_ns, time));
     if (summary->elapsed_ns > 0 && summary->bytes > 0)
         line_append(&text, " (%s)",
-               units_rate((double)summary->bytes * 1e9 / (double)summary->elapsed_ns, bytes));
+                    units_rate((double)summary->bytes * 1e9 / (double)summary->elapsed_ns, bytes));
     append_count(&text, summary->differing, "differs", "differ", color);
     append_count(&text, summary->missing, "missing", "missing", color);
     append_count(&text, summary->extra, "extra", "extra", false);

@@ -30,9 +30,8 @@ struct info {
     unsigned count;
 };
 
-__attribute__((format(printf, 5, 6))) static void add(struct info *info, const char *group,
-                                                      const char *name, bool available,
-                                                      const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void
+add(struct info *info, const char *group, const char *name, bool available, const char *format, ...)
 {
     if (info->count == LINES_MAX)
         return;
@@ -67,8 +66,8 @@ static void add_limit(struct info *info, const char *name, __rlimit_resource_t r
     if (limit.rlim_max == RLIM_INFINITY)
         add(info, "limits", name, true, "unlimited");
     else
-        add(info, "limits", name, true, "%llu, at most %llu",
-            (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+        add(info, "limits", name, true, "%llu, at most %llu", (unsigned long long)limit.rlim_cur,
+            (unsigned long long)limit.rlim_max);
 }
 
 /* Every model is tried for what it stands on, not guessed from a version. */
@@ -99,8 +98,8 @@ static void add_algorithms(struct info *info)
         char why[120];
         const char *name = digest_algorithm(id)->name;
         if (digest_available(id, why, sizeof why))
-            add(info, "algorithms", name, true, "%zu bits, %s",
-                digest_algorithm(id)->bytes * 8, digest_engine_name(id));
+            add(info, "algorithms", name, true, "%zu bits, %s", digest_algorithm(id)->bytes * 8,
+                digest_engine_name(id));
         else
             add(info, "algorithms", name, false, "%s", why);
     }

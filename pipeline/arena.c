@@ -20,8 +20,7 @@ int arena_create(struct tm_arena *arena, size_t size_bytes)
         close(fd);
         return error;
     }
-    void *base =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    void *base = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
     if (base == MAP_FAILED) {
         error = -errno;
         close(fd);

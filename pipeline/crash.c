@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 static const char *const point_names[CRASH_POINT_COUNT] = {
-    [CRASH_PUT_LOCKED] = "put_locked",       [CRASH_PUT_WORD] = "put_word",
-    [CRASH_PUT_LINKED] = "put_linked",       [CRASH_PUT_COUNTED] = "put_counted",
-    [CRASH_PUT_UNLOCKED] = "put_unlocked",   [CRASH_TAKE_LOCKED] = "take_locked",
-    [CRASH_TAKE_WORD] = "take_word",         [CRASH_TAKE_UNLINKED] = "take_unlinked",
-    [CRASH_TAKE_COUNTED] = "take_counted",   [CRASH_TAKE_UNLOCKED] = "take_unlocked",
-    [CRASH_TAKE_ASLEEP] = "take_asleep",     [CRASH_TAKE_WOKEN] = "take_woken",
-    [CRASH_REBUILD] = "rebuild",             [CRASH_WORK] = "work",
+    [CRASH_PUT_LOCKED] = "put_locked",     [CRASH_PUT_WORD] = "put_word",
+    [CRASH_PUT_LINKED] = "put_linked",     [CRASH_PUT_COUNTED] = "put_counted",
+    [CRASH_PUT_UNLOCKED] = "put_unlocked", [CRASH_TAKE_LOCKED] = "take_locked",
+    [CRASH_TAKE_WORD] = "take_word",       [CRASH_TAKE_UNLINKED] = "take_unlinked",
+    [CRASH_TAKE_COUNTED] = "take_counted", [CRASH_TAKE_UNLOCKED] = "take_unlocked",
+    [CRASH_TAKE_ASLEEP] = "take_asleep",   [CRASH_TAKE_WOKEN] = "take_woken",
+    [CRASH_REBUILD] = "rebuild",           [CRASH_WORK] = "work",
     [CRASH_IN_FLIGHT] = "in_flight",
 };
 
@@ -39,9 +39,8 @@ void crash_point(enum crash_point point)
         return;
     _Atomic uint32_t *countdown = &plan_in_use->countdown[point];
     uint32_t left = atomic_load_explicit(countdown, memory_order_relaxed);
-    while (left && !atomic_compare_exchange_weak_explicit(countdown, &left, left - 1,
-                                                          memory_order_relaxed,
-                                                          memory_order_relaxed))
+    while (left && !atomic_compare_exchange_weak_explicit(
+                       countdown, &left, left - 1, memory_order_relaxed, memory_order_relaxed))
         ;
     if (left != 1)
         return;

@@ -10,21 +10,21 @@
 #include <stdint.h>
 
 enum crash_point {
-    CRASH_PUT_LOCKED,     /* holds the lock, nothing changed yet */
-    CRASH_PUT_WORD,       /* word stored, not yet in the list */
-    CRASH_PUT_LINKED,     /* half of the links set */
-    CRASH_PUT_COUNTED,    /* all done, still holding the lock */
-    CRASH_PUT_UNLOCKED,   /* before the wake-up */
-    CRASH_TAKE_LOCKED,    /* holds the lock, nothing changed yet */
-    CRASH_TAKE_WORD,      /* claim in the word, item still in the list */
-    CRASH_TAKE_UNLINKED,  /* unlinked, not yet counted */
-    CRASH_TAKE_COUNTED,   /* all done, still holding the lock */
-    CRASH_TAKE_UNLOCKED,  /* owns the item, woke nobody */
-    CRASH_TAKE_ASLEEP,    /* counted as a sleeper, lock left */
-    CRASH_TAKE_WOKEN,     /* woken, and the wake-up was for it alone */
-    CRASH_REBUILD,        /* in the middle of repairing after another death */
-    CRASH_WORK,           /* while a stage works on an item */
-    CRASH_IN_FLIGHT,      /* an event loop, with operations in flight */
+    CRASH_PUT_LOCKED,    /* holds the lock, nothing changed yet */
+    CRASH_PUT_WORD,      /* word stored, not yet in the list */
+    CRASH_PUT_LINKED,    /* half of the links set */
+    CRASH_PUT_COUNTED,   /* all done, still holding the lock */
+    CRASH_PUT_UNLOCKED,  /* before the wake-up */
+    CRASH_TAKE_LOCKED,   /* holds the lock, nothing changed yet */
+    CRASH_TAKE_WORD,     /* claim in the word, item still in the list */
+    CRASH_TAKE_UNLINKED, /* unlinked, not yet counted */
+    CRASH_TAKE_COUNTED,  /* all done, still holding the lock */
+    CRASH_TAKE_UNLOCKED, /* owns the item, woke nobody */
+    CRASH_TAKE_ASLEEP,   /* counted as a sleeper, lock left */
+    CRASH_TAKE_WOKEN,    /* woken, and the wake-up was for it alone */
+    CRASH_REBUILD,       /* in the middle of repairing after another death */
+    CRASH_WORK,          /* while a stage works on an item */
+    CRASH_IN_FLIGHT,     /* an event loop, with operations in flight */
     CRASH_POINT_COUNT
 };
 
@@ -47,7 +47,8 @@ void crash_set_plan(struct crash_plan *plan);
 /* This process may die at points from now on: called by worker processes only. */
 void crash_enable(void);
 void crash_point(enum crash_point point);
-/* Arms points from text as "work:3,take_word:10" (dev builds read $TREEMILL_CRASH). 0 or -EINVAL. */
+/* Arms points from text as "work:3,take_word:10" (dev builds read $TREEMILL_CRASH). 0 or -EINVAL.
+ */
 int crash_plan_parse(struct crash_plan *plan, const char *text);
 
 #endif

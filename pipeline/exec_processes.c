@@ -6,7 +6,8 @@ static int start(struct tm_group *group)
     struct tm_graph *graph = group->lane->graph;
     int error = 0;
     for (unsigned w = 0; w < group->worker_count && !error; w++)
-        error = supervisor_spawn(graph->supervisor, (uint16_t)(group->first_slot + w * group->tasks));
+        error =
+            supervisor_spawn(graph->supervisor, (uint16_t)(group->first_slot + w * group->tasks));
     return error;
 }
 

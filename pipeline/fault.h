@@ -29,13 +29,13 @@ enum tm_operation {
 };
 
 enum tm_fault_kind {
-    TM_FAULT_NONE,    /* all is well */
-    TM_FAULT_SYSTEM,  /* detail: errno */
-    TM_FAULT_CHANGED, /* the file changed while it was read */
-    TM_FAULT_SIGNAL,  /* the worker was killed; detail: signal number; operation: none */
-    TM_FAULT_EXIT,    /* the worker exited by itself; detail: its exit status */
-    TM_FAULT_LOOP,    /* the directory is its own ancestor */
-    TM_FAULT_SPECIAL, /* FIFO, socket or device: never opened for data */
+    TM_FAULT_NONE,     /* all is well */
+    TM_FAULT_SYSTEM,   /* detail: errno */
+    TM_FAULT_CHANGED,  /* the file changed while it was read */
+    TM_FAULT_SIGNAL,   /* the worker was killed; detail: signal number; operation: none */
+    TM_FAULT_EXIT,     /* the worker exited by itself; detail: its exit status */
+    TM_FAULT_LOOP,     /* the directory is its own ancestor */
+    TM_FAULT_SPECIAL,  /* FIFO, socket or device: never opened for data */
     TM_FAULT_TOO_LONG, /* the path has more bytes than an item can hold */
     TM_FAULT_NAME,     /* the output's format cannot hold the name */
     TM_FAULT_CONSUMED  /* a worker died that had read what can be read only once */

@@ -13,7 +13,7 @@
 
 #include "pipeline/fault.h"
 
-#define ITEM_NONE UINT32_MAX
+#define ITEM_NONE  UINT32_MAX
 #define STAGE_NONE UINT8_MAX
 
 /* Worker numbers that are no slot of the worker table. */

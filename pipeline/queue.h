@@ -76,7 +76,7 @@ struct queue_state {
     /* For --stats. */
     uint32_t peak;
     uint64_t puts;
-    uint64_t fill_sum; /* of `count` as each put left it */
+    uint64_t fill_sum;                        /* of `count` as each put left it */
     _Alignas(64) _Atomic uint32_t event_take; /* changes when a taker may go on */
     _Alignas(64) _Atomic uint32_t event_put;  /* changes when a putter may go on */
 };
@@ -122,8 +122,8 @@ enum queue_result queue_put(struct tm_queue *queue, uint32_t item);
 enum queue_result queue_take(struct tm_queue *queue, uint16_t worker, struct take_policy policy,
                              uint32_t *item);
 /* As queue_take(), but answers QUEUE_EMPTY instead of blocking. */
-enum queue_result queue_try_take(struct tm_queue *queue, uint16_t worker,
-                                 struct take_policy policy, uint32_t *item);
+enum queue_result queue_try_take(struct tm_queue *queue, uint16_t worker, struct take_policy policy,
+                                 uint32_t *item);
 
 /* No more puts will come: takers drain the rest and then get QUEUE_END. */
 void queue_finish_send(struct tm_queue *queue);

@@ -41,8 +41,7 @@ struct file_record *batch_add(const struct item_view *view, size_t block_bytes,
     struct batch *batch = batch_of(view);
     size_t text_bytes = directory_bytes + name_bytes + 1 + attachment_bytes;
     size_t data_end = batch->data_bytes + align_up(data_bytes + 1, BATCH_DATA_ALIGNMENT);
-    if (batch->file_count == BATCH_FILES_MAX ||
-        batch->meta_bytes + text_bytes > BATCH_META_BYTES ||
+    if (batch->file_count == BATCH_FILES_MAX || batch->meta_bytes + text_bytes > BATCH_META_BYTES ||
         data_end > block_bytes + BATCH_DATA_ALIGNMENT)
         return NULL;
     struct file_record *file = &batch->file[batch->file_count];

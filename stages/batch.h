@@ -59,9 +59,9 @@ enum file_flags {
     FILE_NO_FOLLOW = 1,      /* a symbolic link there now is an error */
     FILE_SAME_DIRECTORY = 2, /* the file before it in the batch has the same directory */
     FILE_STANDARD_INPUT = 4,
-    FILE_CHANGED = 8,  /* changed while it was read; the digest is of some mixture */
-    FILE_SKIPPED = 16, /* not a failure: a kind of file that is not read */
-    FILE_MATCHES = 32, /* verify: all expected digests were found */
+    FILE_CHANGED = 8,   /* changed while it was read; the digest is of some mixture */
+    FILE_SKIPPED = 16,  /* not a failure: a kind of file that is not read */
+    FILE_MATCHES = 32,  /* verify: all expected digests were found */
     FILE_NOT_FILE = 64, /* a note about a path: nothing to read or hash, only its fault to report */
     FILE_SPECIAL = 128, /* FIFO, socket or device, to be read to its end all the same */
     FILE_CONSUMED = 256 /* bytes have been read that cannot be read again */
@@ -76,7 +76,7 @@ struct file_record {
     uint64_t offset; /* of a chunk within its file */
     uint32_t path;   /* offset in the slab; NUL-terminated */
     uint32_t path_bytes;
-    uint32_t name; /* offset of the last component within the path */
+    uint32_t name;       /* offset of the last component within the path */
     uint32_t attachment; /* offset in the slab: bytes that the source gives to the sink */
     uint32_t attachment_bytes;
     uint32_t algorithms; /* set of digests to compute */

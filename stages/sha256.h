@@ -50,7 +50,7 @@ struct sha256_choice {
     struct sha256_kernels best; /* wide == 0 and no pair: the CPU has none of them */
     bool beats_library;
     bool pair_beats_library; /* for streams, of which there are no more than two */
-    char text[120]; /* one line for people: the figures, or why there are none */
+    char text[120];          /* one line for people: the figures, or why there are none */
 };
 
 /* Measures at the first call in the process, in less than half a millisecond, and remembers. Best

@@ -20,13 +20,17 @@ struct named_number {
     unsigned number;
 };
 
-static const struct named_number calls[] = {
-    {"io_uring_setup", SYS_io_uring_setup}, {"io_uring_register", SYS_io_uring_register},
-    {"preadv2", SYS_preadv2},               {"openat2", SYS_openat2},
-    {"memfd_create", SYS_memfd_create},     {NULL, 0}};
-static const struct named_number errors[] = {
-    {"EPERM", EPERM}, {"ENOSYS", ENOSYS}, {"EOPNOTSUPP", EOPNOTSUPP}, {"ENOMEM", ENOMEM},
-    {NULL, 0}};
+static const struct named_number calls[] = {{"io_uring_setup", SYS_io_uring_setup},
+                                            {"io_uring_register", SYS_io_uring_register},
+                                            {"preadv2", SYS_preadv2},
+                                            {"openat2", SYS_openat2},
+                                            {"memfd_create", SYS_memfd_create},
+                                            {NULL, 0}};
+static const struct named_number errors[] = {{"EPERM", EPERM},
+                                             {"ENOSYS", ENOSYS},
+                                             {"EOPNOTSUPP", EOPNOTSUPP},
+                                             {"ENOMEM", ENOMEM},
+                                             {NULL, 0}};
 
 static const struct named_number *find(const struct named_number *table, const char *name)
 {

@@ -5,10 +5,11 @@
  *                                                       points, blocking I/O
  *
  * The long form is `kill_stress 9000 1000`. ENGINE: sync, uring or epoll; with the last two each
- * process is an event loop with several items in hand and reads in flight. Checked: every item reaches the sink exactly once and
- * in order, with the right content; the chunks of a stream are summed up in order by one worker
- * or, after its death, marked as broken by its follower (as the hash stage does); all credits are
- * back at the end; nothing hangs. Needs a build with TREEMILL_CRASH_POINTS for the second kind.
+ * process is an event loop with several items in hand and reads in flight. Checked: every item
+ * reaches the sink exactly once and in order, with the right content; the chunks of a stream are
+ * summed up in order by one worker or, after its death, marked as broken by its follower (as the
+ * hash stage does); all credits are back at the end; nothing hangs. Needs a build with
+ * TREEMILL_CRASH_POINTS for the second kind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -122,9 +123,12 @@ static bool read_and_mark(void *state, const struct item_view *view, struct io_c
 
 static const struct stage_ops first_stage = {
     .name = "read", .open = reader_open, .close = reader_close, .step = read_and_mark};
-static const struct stage_ops second_stage = {
-    .name = "hash", .keyed = true, .open = summer_open, .close = free, .run = sum_stream,
-    .together = together};
+static const struct stage_ops second_stage = {.name = "hash",
+                                              .keyed = true,
+                                              .open = summer_open,
+                                              .close = free,
+                                              .run = sum_stream,
+                                              .together = together};
 static const struct stage_ops third_stage = {.name = "write", .run = mark_last};
 
 /* The sink. */
@@ -190,8 +194,8 @@ static void *kill_workers(void *unused)
         const char *stage;
         int pid;
         unsigned number = (unsigned)(next_random(&killer.random) % killer.slots);
-        if (killer.killed < killer.random_kills &&
-            graph_worker(seen.graph, number, &stage, &pid) && pid > 0 && kill(pid, SIGKILL) == 0)
+        if (killer.killed < killer.random_kills && graph_worker(seen.graph, number, &stage, &pid) &&
+            pid > 0 && kill(pid, SIGKILL) == 0)
             killer.killed++;
     }
     for (unsigned p = 0; p < CRASH_POINT_COUNT; p++)
@@ -282,19 +286,27 @@ int main(int argc, char **argv)
     struct graph_setup setup = {
         .lane_count = 1,
         .max_tries = 255, /* no item is to blame: it is always the killer */
-        .lane[0] = {
-            .stage = {{.ops = &first_stage, .model = MODEL_PROCESSES, .workers = 2, .io = io,
-                       .depth = depth},
-                      {.ops = &second_stage, .model = MODEL_PROCESSES, .workers = 3, .io = io,
-                       .depth = depth, .paired = true},
-                      {.ops = &third_stage, .model = MODEL_PROCESSES, .workers = 2}},
-            .stage_count = 3,
-            .items = 24,
-            .input_bytes = 4096,
-            .output_bytes = 64,
-            .sink = take_item,
-            .ordered = true,
-        },
+        .lane[0] =
+            {
+                .stage = {{.ops = &first_stage,
+                           .model = MODEL_PROCESSES,
+                           .workers = 2,
+                           .io = io,
+                           .depth = depth},
+                          {.ops = &second_stage,
+                           .model = MODEL_PROCESSES,
+                           .workers = 3,
+                           .io = io,
+                           .depth = depth,
+                           .paired = true},
+                          {.ops = &third_stage, .model = MODEL_PROCESSES, .workers = 2}},
+                .stage_count = 3,
+                .items = 24,
+                .input_bytes = 4096,
+                .output_bytes = 64,
+                .sink = take_item,
+                .ordered = true,
+            },
     };
     time_t begun = time(NULL);
     CHECK(graph_create(&setup, &seen.graph) == 0);

@@ -418,8 +418,8 @@ int main(int argc, char **argv)
         wanted = 0;
     alarm_watchdog(true);
     for (unsigned round = 0; wanted && round < 4; round++)
-        killed_items += kills(wanted / 4, (uint32_t[]){32, 4, 1, 1}[round], round % 2 ? 1 : 32,
-                              &random);
+        killed_items +=
+            kills(wanted / 4, (uint32_t[]){32, 4, 1, 1}[round], round % 2 ? 1 : 32, &random);
     alarm_watchdog(false);
     make_world(0, 1, false);
     start_watchdog();

@@ -33,16 +33,24 @@ static const struct shape {
     {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {7, 7, 0}, true},
     {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 1, 0}, false},
     {{MODEL_PROCESSES, MODEL_THREADS, MODEL_PROCESSES}, {1, 7, 1}, false},
-    {{MODEL_URING, MODEL_URING, MODEL_URING}, {1, 1, 1}, false, {IO_URING, IO_URING, IO_URING},
+    {{MODEL_URING, MODEL_URING, MODEL_URING},
+     {1, 1, 1},
+     false,
+     {IO_URING, IO_URING, IO_URING},
      {1, 1, 1}},
-    {{MODEL_EPOLL, MODEL_EPOLL, MODEL_EPOLL}, {2, 2, 2}, false, {IO_EPOLL, IO_EPOLL, IO_EPOLL},
+    {{MODEL_EPOLL, MODEL_EPOLL, MODEL_EPOLL},
+     {2, 2, 2},
+     false,
+     {IO_EPOLL, IO_EPOLL, IO_EPOLL},
      {3, 4, 5}},
     {{MODEL_URING, MODEL_URING, MODEL_INLINE}, {3, 3, 0}, true, {IO_URING, IO_URING}, {4, 4}},
     {{MODEL_EPOLL, MODEL_INLINE, MODEL_THREADS}, {1, 0, 2}, false, {IO_EPOLL}, {16}},
-    {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_URING}, {2, 2, 1}, false,
-     {IO_URING, IO_EPOLL, IO_URING}, {4, 4, 4}},
-    {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 3, 0}, false, {IO_SYNC, IO_URING},
-     {0, 2}},
+    {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_URING},
+     {2, 2, 1},
+     false,
+     {IO_URING, IO_EPOLL, IO_URING},
+     {4, 4, 4}},
+    {{MODEL_THREADS, MODEL_PROCESSES, MODEL_INLINE}, {2, 3, 0}, false, {IO_SYNC, IO_URING}, {0, 2}},
     {{MODEL_THREADS, MODEL_THREADS, MODEL_INLINE}, {1, 1, 0}, true, {IO_SYNC}, {0}, true},
     {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {2, 3, 1}, false, {IO_SYNC}, {0}, true},
     {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {2, 2, 0}, true, {IO_SYNC}, {0}, true},
@@ -155,9 +163,12 @@ static void copy_out(void *state, const struct item_view *view)
 }
 
 static const struct stage_ops one = {.name = "one", .open = keep_job, .run = add_one};
-static const struct stage_ops two = {
-    .name = "two", .keyed = true, .open = summer_open, .close = free, .run = double_or_sum,
-    .together = announce};
+static const struct stage_ops two = {.name = "two",
+                                     .keyed = true,
+                                     .open = summer_open,
+                                     .close = free,
+                                     .run = double_or_sum,
+                                     .together = announce};
 static const struct stage_ops three = {.name = "three", .run = copy_out};
 
 struct job {
@@ -199,8 +210,13 @@ static void make(struct job *job, const struct shape *shape)
 {
     struct graph_setup setup = {
         .lane_count = 1,
-        .lane[0] = {.stage_count = 3, .items = 10, .input_bytes = 4096, .output_bytes = 64,
-                    .sink = sink, .sink_context = job, .ordered = true},
+        .lane[0] = {.stage_count = 3,
+                    .items = 10,
+                    .input_bytes = 4096,
+                    .output_bytes = 64,
+                    .sink = sink,
+                    .sink_context = job,
+                    .ordered = true},
     };
     const struct stage_ops *ops[3] = {&one, &two, &three};
     job->behaviour.graph = &job->graph;
@@ -339,7 +355,10 @@ START_TEST(an_item_that_kills_its_workers_fails_alone)
         {{MODEL_PROCESSES, MODEL_THREADS, MODEL_INLINE}, {2, 2, 0}, false},
         {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {1, 1, 0}, true},
         {{MODEL_PROCESSES, MODEL_THREADS, MODEL_INLINE}, {2, 2, 0}, false, {IO_URING}, {8}},
-        {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {1, 1, 0}, true, {IO_EPOLL, IO_EPOLL},
+        {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE},
+         {1, 1, 0},
+         true,
+         {IO_EPOLL, IO_EPOLL},
          {4, 4}},
     };
     struct job job = {.behaviour.kill_at = 21};
@@ -385,8 +404,11 @@ START_TEST(items_are_waited_for_one_by_one)
     struct behaviour behaviour = {0};
     struct graph_setup setup = {
         .lane_count = 1,
-        .lane[0] = {.stage = {{.ops = &one, .job = &behaviour, .model = models[_i], .workers = 2}}, .stage_count = 1,
-                    .items = 5, .input_bytes = 4096, .output_bytes = 64},
+        .lane[0] = {.stage = {{.ops = &one, .job = &behaviour, .model = models[_i], .workers = 2}},
+                    .stage_count = 1,
+                    .items = 5,
+                    .input_bytes = 4096,
+                    .output_bytes = 64},
     };
     struct tm_graph *graph;
     struct item_view view[4], spare;
@@ -422,7 +444,10 @@ START_TEST(wrong_setups_are_refused)
         .lane_count = 1,
         .lane[0] = {.stage = {{&one, &behaviour, MODEL_THREADS, 2, false},
                               {&two, &behaviour, MODEL_THREADS, 2, true}},
-                    .stage_count = 2, .items = 5, .input_bytes = 64, .output_bytes = 64},
+                    .stage_count = 2,
+                    .items = 5,
+                    .input_bytes = 64,
+                    .output_bytes = 64},
     };
     struct tm_graph *graph;
     ck_assert_int_eq(graph_create(&good, &graph), 0);

@@ -100,23 +100,31 @@ static const struct {
     const char *said;
 } cases[] = {
     /* coreutils */
-    {NUL_END(SHA256 "  a b\n" SHA256 " *bin\n"), NULL, 0, "a b:sha256=" SHA256 ";bin:sha256=" SHA256 ";"},
+    {NUL_END(SHA256 "  a b\n" SHA256 " *bin\n"), NULL, 0,
+     "a b:sha256=" SHA256 ";bin:sha256=" SHA256 ";"},
     {NUL_END("\\" SHA256 "  a\\\\b\\nc\\rd\n"), NULL, 0, "a\\b\nc\rd:sha256=" SHA256 ";"},
     {NUL_END(SHA256 "  back\\slash\n"), NULL, 0, "back\\slash:sha256=" SHA256 ";"},
-    {NUL_END(MD5 "  -x\n\n# comment\n" MD5 "   lead\n"), NULL, 0, "-x:md5=" MD5 "; lead:md5=" MD5 ";"},
+    {NUL_END(MD5 "  -x\n\n# comment\n" MD5 "   lead\n"), NULL, 0,
+     "-x:md5=" MD5 "; lead:md5=" MD5 ";"},
     {NUL_END(SHA256 "  crlf\r\n"), NULL, 0, "crlf:sha256=" SHA256 ";"},
     {NUL_END("SHA256 (a (b) = c) = " SHA256 "\n"), NULL, 0, "a (b) = c:sha256=" SHA256 ";"},
     {NUL_END("\\MD5 (a\\nb) = " MD5 "\n"), NULL, 0, "a\nb:md5=" MD5 ";"},
     {NUL_END(MD5 "  a\nb\0" MD5 "  c\0"), NULL, 0, "a\nb:md5=" MD5 ";c:md5=" MD5 ";"},
     {NUL_END(SHA256 "  no end"), NULL, 0, "no end:sha256=" SHA256 ";"},
-    {NUL_END("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD  upper\n"), NULL, 0, "upper:sha256=" SHA256 ";"},
+    {NUL_END("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD  upper\n"), NULL, 0,
+     "upper:sha256=" SHA256 ";"},
     /* openssl dgst, rhash --bsd, xxhsum, b3sum --tag */
     {NUL_END("SHA2-256(x)= " SHA256 "\n"), NULL, 0, "x:sha256=" SHA256 ";"},
     {NUL_END("SHA2-256(y) = x)= " SHA256 "\n"), NULL, 0, "y) = x:sha256=" SHA256 ";"},
     {NUL_END("MD5   (x) = " MD5 "\n"), NULL, 0, "x:md5=" MD5 ";"},
-    {NUL_END("XXH3 (x) = " XXH3 "\n" "XXH3_" XXH3 "  y\n"), NULL, 0, "x:xxh3=" XXH3 ";y:xxh3=" XXH3 ";"},
-    {NUL_END("BLAKE3 (x) = " SHA256 "\n" "Dear (reader) = you\n"), NULL, 0, "?x;!2;"},
-    {NUL_END("  " MD5 "  x\n\t\\" MD5 "  a\\nb\n   \n"), NULL, 0, "x:md5=" MD5 ";a\nb:md5=" MD5 ";!3;"},
+    {NUL_END("XXH3 (x) = " XXH3 "\n"
+             "XXH3_" XXH3 "  y\n"),
+     NULL, 0, "x:xxh3=" XXH3 ";y:xxh3=" XXH3 ";"},
+    {NUL_END("BLAKE3 (x) = " SHA256 "\n"
+             "Dear (reader) = you\n"),
+     NULL, 0, "?x;!2;"},
+    {NUL_END("  " MD5 "  x\n\t\\" MD5 "  a\\nb\n   \n"), NULL, 0,
+     "x:md5=" MD5 ";a\nb:md5=" MD5 ";!3;"},
     /* What an untagged digest is: asked for, by the manifest's name, by its length. */
     {NUL_END(XXH128 "  x\n"), NULL, 1u << DIGEST_XXH128, "x:xxh128=" XXH128 ";"},
     {NUL_END(XXH128 "  x\n"), "dir/list.xxh128", 0, "x:xxh128=" XXH128 ";"},
@@ -129,35 +137,54 @@ static const struct {
     {NUL_END(SHA256 "  x\nMD5 (y) = " MD5 "\n"), "x.b3", 0, "?x(BLAKE3);y:md5=" MD5 ";"},
     {NUL_END(SHA256 "  x\n"), "/d/B3SUMS", 0, "?x(BLAKE3);"},
     {NUL_END(SHA256 "  x\n"), "x.b3", 1u << DIGEST_BLAKE2S, "x:blake2s=" SHA256 ";"},
-    {NUL_END(SHA256 SHA256 "  x\n" SHA256 "  y\n"), "x.b2", 0, "x:blake2b=" SHA256 SHA256 ";?y(BLAKE2b of that length);"},
+    {NUL_END(SHA256 SHA256 "  x\n" SHA256 "  y\n"), "x.b2", 0,
+     "x:blake2b=" SHA256 SHA256 ";?y(BLAKE2b of that length);"},
     {NUL_END(SHA256 "  x\n"), "SHA256SUMS", 0, "x:sha256=" SHA256 ";"},
     {NUL_END(SHA256 "  x\n"), "blake2ssum.txt", 0, "x:blake2s=" SHA256 ";"},
     {NUL_END(MD5 "  data/a%0Ab%25%41\n"), "bag/manifest-md5.txt", 0, "data/a\nb%%41:md5=" MD5 ";"},
-    {NUL_END("; comment\nname with blank " CRC32 "\n"), NULL, 0, "name with blank:crc32=" CRC32 ";"},
+    {NUL_END("; comment\nname with blank " CRC32 "\n"), NULL, 0,
+     "name with blank:crc32=" CRC32 ";"},
     {NUL_END("x " CRC32 "\n"), "list.sfv", 0, "x:crc32=" CRC32 ";"},
     /* hashdeep */
-    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## Invoked from: /\n##\n3," MD5 "," SHA256 ",/a,b\n1," MD5 "\n"),
+    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## Invoked from: /\n##\n3," MD5
+             "," SHA256 ",/a,b\n1," MD5 "\n"),
      NULL, 0, "/a,b[3]:md5=" MD5 ":sha256=" SHA256 ";!6;"},
     {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,whirlpool,filename\n3,00,x\n"), NULL, 0, "?x;"},
-    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n3," MD5 ",c\r\n"), NULL, 0, "c\r[3]:md5=" MD5 ";"},
-    {NUL_END("%%%% HASHDEEP-1.0\r\n%%%% size,md5,filename\r\n3," MD5 ",c\r\n"), NULL, 0, "c[3]:md5=" MD5 ";"},
-    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,tiger,sha1,filename\n3,xyz," SHA1 ",x\n"), NULL, 0, "x[3]:sha1=" SHA1 ";"},
+    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n3," MD5 ",c\r\n"), NULL, 0,
+     "c\r[3]:md5=" MD5 ";"},
+    {NUL_END("%%%% HASHDEEP-1.0\r\n%%%% size,md5,filename\r\n3," MD5 ",c\r\n"), NULL, 0,
+     "c[3]:md5=" MD5 ";"},
+    {NUL_END("%%%% HASHDEEP-1.0\n%%%% size,tiger,sha1,filename\n3,xyz," SHA1 ",x\n"), NULL, 0,
+     "x[3]:sha1=" SHA1 ";"},
     /* mtree: whole paths, relative ones, /set, continuation, escapes */
-    {NUL_END("#mtree\n./a\\040b type=file size=3 sha256digest=" SHA256 "\n./d type=dir\n./l type=link link=x\n"),
+    {NUL_END("#mtree\n./a\\040b type=file size=3 sha256digest=" SHA256
+             "\n./d type=dir\n./l type=link link=x\n"),
      NULL, 0, "./a b[3]:sha256=" SHA256 ";"},
-    {NUL_END("#mtree\n/set type=file\n. type=dir\n    x size=1 md5=" MD5 "\n    sub type=dir\n        y size=2\n    ..\n    z \\\n        size=4 md5digest=" MD5 "\n..\n"),
+    {NUL_END("#mtree\n/set type=file\n. type=dir\n    x size=1 md5=" MD5
+             "\n    sub type=dir\n        y size=2\n    ..\n    z \\\n        size=4 md5digest=" MD5
+             "\n..\n"),
      NULL, 0, "./x[1]:md5=" MD5 ";./sub/y[2];./z[4]:md5=" MD5 ";"},
-    {NUL_END("#mtree\n./a type=file rmd160digest=00\n./b type=file size=1 sha3-224digest=00\n./c type=file size=1 cksum=5\n"
-             "./d type=file mode=0644\n./e type=file size=1 mode=0644\n./f rmd160=00 md5=" MD5 "\n"),
+    {NUL_END("#mtree\n./a type=file rmd160digest=00\n./b type=file size=1 sha3-224digest=00\n./c "
+             "type=file size=1 cksum=5\n"
+             "./d type=file mode=0644\n./e type=file size=1 mode=0644\n./f rmd160=00 md5=" MD5
+             "\n"),
      NULL, 0, "?./a;?./b;?./c;?./d;./e[1];./f:md5=" MD5 ";"},
     /* JSON */
-    {NUL_END("{\"path\":\"t/a\",\"blake3\":\"00\"}\n{\"path\":\"b\",\"size\":3}\n{\"path\":\"c\"}\n"), NULL, 0, "?t/a;?b;?c;"},
-    {NUL_END("{\"path\":\"a\\u00e4\\n\\\"\",\"size\":3,\"mtime\":\"1.5\",\"sha256\":\"" SHA256 "\"}\n"), NULL, 0, "a\xc3\xa4\n\"[3]:sha256=" SHA256 ";"},
-    {NUL_END("{\"md5\":\"" MD5 "\",\"path\":\"\\ud83d\\ude00\"}\n"), NULL, 0, "\xf0\x9f\x98\x80:md5=" MD5 ";"},
+    {NUL_END(
+         "{\"path\":\"t/a\",\"blake3\":\"00\"}\n{\"path\":\"b\",\"size\":3}\n{\"path\":\"c\"}\n"),
+     NULL, 0, "?t/a;?b;?c;"},
+    {NUL_END("{\"path\":\"a\\u00e4\\n\\\"\",\"size\":3,\"mtime\":\"1.5\",\"sha256\":\"" SHA256
+             "\"}\n"),
+     NULL, 0, "a\xc3\xa4\n\"[3]:sha256=" SHA256 ";"},
+    {NUL_END("{\"md5\":\"" MD5 "\",\"path\":\"\\ud83d\\ude00\"}\n"), NULL, 0,
+     "\xf0\x9f\x98\x80:md5=" MD5 ";"},
     {NUL_END("{\"path_b64\":\"//4=\",\"md5\":\"" MD5 "\"}\n"), NULL, 0, "\xff\xfe:md5=" MD5 ";"},
-    {NUL_END("{\"path\":\"x\"\n{\"path\":\"a\\u0000b\"}\n{\"path\":\"\\ud800\"}\n{}\n{\"path\":\"x\"} y\n"), NULL, 0, "!1;!2;!3;!4;!5;"},
+    {NUL_END("{\"path\":\"x\"\n{\"path\":\"a\\u0000b\"}\n{\"path\":\"\\ud800\"}\n{}\n{\"path\":"
+             "\"x\"} y\n"),
+     NULL, 0, "!1;!2;!3;!4;!5;"},
     /* Broken lines; the good one after them counts. */
-    {NUL_END("nonsense\n" SHA256 "\n" SHA256 "  \nba78  short\nSHA256 (x) = " MD5 "\n\\" MD5 "  bad\\escape\n" MD5 "  good\n"),
+    {NUL_END("nonsense\n" SHA256 "\n" SHA256 "  \nba78  short\nSHA256 (x) = " MD5 "\n\\" MD5
+             "  bad\\escape\n" MD5 "  good\n"),
      NULL, 0, "!1;!2;!3;!4;!5;!6;good:md5=" MD5 ";"},
     {NUL_END(""), NULL, 0, ""},
     {NUL_END("\n\n"), NULL, 0, ""},
@@ -225,8 +252,9 @@ END_TEST
 
 START_TEST(written_and_read_again)
 {
-    static const char *const paths[] = {"plain", "two words", " lead", "-dash", "*", "a\\b", "n\nl",
-                                        "c\rr", "c\r", "\xff\xfe", "\xc3\xa4", "(x) = y", "tab\t", "d/e"};
+    static const char *const paths[] = {"plain",    "two words", " lead", "-dash", "*",
+                                        "a\\b",     "n\nl",      "c\rr",  "c\r",   "\xff\xfe",
+                                        "\xc3\xa4", "(x) = y",   "tab\t", "d/e"};
     uint8_t digest[32];
     for (int i = 0; i < 32; i++)
         digest[i] = (uint8_t)(i * 37);
@@ -240,13 +268,15 @@ START_TEST(written_and_read_again)
                                            .digests = digest};
             char text[2048], expected[512];
             ptrdiff_t head = manifest_header(format, entry.algorithms, text, sizeof text);
-            ptrdiff_t bytes = manifest_render(format, &entry, text + head, sizeof text - (size_t)head);
+            ptrdiff_t bytes =
+                manifest_render(format, &entry, text + head, sizeof text - (size_t)head);
             if (bytes == -EILSEQ)
                 continue;
             ck_assert_int_gt(bytes, 0);
             char *said = digest_of(text, (size_t)(head + bytes), NULL, 0, 0, false);
             const char *path = format == MANIFEST_MTREE ? "./" : "";
-            bool sized = format == MANIFEST_MTREE || format == MANIFEST_HASHDEEP || format == MANIFEST_JSON;
+            bool sized =
+                format == MANIFEST_MTREE || format == MANIFEST_HASHDEEP || format == MANIFEST_JSON;
             int used = snprintf(expected, sizeof expected, "%s%s%s:sha256=", path, paths[p],
                                 sized ? "[9]" : "");
             for (int i = 0; i < 32; i++)

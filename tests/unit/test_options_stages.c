@@ -40,8 +40,7 @@ START_TEST(stage_specs)
            "--scan=inline:2", "x");
     REFUSE("--scan: bad value 'threads,deep=3': key 'deep=3' is unknown " KEYS, "hash",
            "--scan=threads,deep=3", "x");
-    REFUSE("--scan: bad value 'threads,': key '' is unknown " KEYS, "hash", "--scan=threads,",
-           "x");
+    REFUSE("--scan: bad value 'threads,': key '' is unknown " KEYS, "hash", "--scan=threads,", "x");
     REFUSE("--scan: bad value 'threads,io=aio': engine 'aio' is unknown "
            "(accepted: auto, sync, uring, epoll)",
            "hash", "--scan=threads,io=aio", "x");

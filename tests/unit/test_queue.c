@@ -276,8 +276,7 @@ static void *claim_and_die(void *unused)
 {
     (void)unused;
     lock_take(&queue.state->lock);
-    atomic_store(&queue.items[1].word,
-                 item_word_pack((struct item_word){ITEM_OWNED, 7, 3, 50}));
+    atomic_store(&queue.items[1].word, item_word_pack((struct item_word){ITEM_OWNED, 7, 3, 50}));
     return NULL; /* the robust mutex finds its owner gone */
 }
 

@@ -257,11 +257,27 @@ START_TEST(summary_line)
 END_TEST
 
 static const struct stage_stats stages[] = {
-    {.name = "scan", .model = "uring", .workers = 1, .depth = 16, .hits = 1234, .misses = 5,
-     .items = 78579, .busy_ns = 120000000, .wait_output_ns = 590000000},
-    {.name = "hash", .model = "processes", .workers = 12, .items = 1234567, .bytes = 1320000000,
-     .busy_ns = UINT64_C(61000000000), .wait_input_ns = 20000000, .queue_mean = 12.34,
-     .queue_peak = 64, .queue_capacity = 64, .restarts = 3, .why = "2 CPUs \"usable\""},
+    {.name = "scan",
+     .model = "uring",
+     .workers = 1,
+     .depth = 16,
+     .hits = 1234,
+     .misses = 5,
+     .items = 78579,
+     .busy_ns = 120000000,
+     .wait_output_ns = 590000000},
+    {.name = "hash",
+     .model = "processes",
+     .workers = 12,
+     .items = 1234567,
+     .bytes = 1320000000,
+     .busy_ns = UINT64_C(61000000000),
+     .wait_input_ns = 20000000,
+     .queue_mean = 12.34,
+     .queue_peak = 64,
+     .queue_capacity = 64,
+     .restarts = 3,
+     .why = "2 CPUs \"usable\""},
 };
 
 START_TEST(stats_table)
