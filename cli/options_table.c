@@ -177,7 +177,8 @@ static const struct option_row option_table[] = {
      .kind = OPTION_CALLBACK, .parse = set_stages, .environment = "TREEMILL_STAGES",
      .help = "several at once: 'read=threads:2;hash=threads:8'",
      .man = "The flag of a stage prevails over it, and it prevails over the environment variable "
-            "TREEMILL_STAGES."},
+            "TREEMILL_STAGES. Stages of one model that follow each other may share workers: hash "
+            "in the workers that read, write in those that hash."},
     {.name = "threads", .letter = 'T', .argument = "N", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_COUNT, .offset = FIELD(threads), .maximum = STAGE_WORKERS_MAX,
      .help = "workers of the computing stages (0: one a CPU)",
@@ -186,9 +187,10 @@ static const struct option_row option_table[] = {
     {.name = "engine", .argument = "ENGINE", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = engines,
      .help = "what computes sha256: auto, openssl, multibuffer",
-     .man = "Of small files, several can be computed at once, with AVX-512, AVX2 or the SHA "
-            "instructions (multibuffer); openssl computes one after another. The default, auto, "
-            "measures which is faster. treemill info shows the figures."},
+     .man = "Several files can be computed at once, many small ones with AVX-512, AVX2 or the SHA "
+            "instructions, two large ones with the SHA instructions (multibuffer); openssl "
+            "computes one after another. The default, auto, measures which is faster. treemill "
+            "info shows the figures."},
     {.name = "memory", .argument = "SIZE|N%", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CALLBACK, .parse = set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},

@@ -130,6 +130,14 @@ static void wake_takers_locked(struct tm_queue *queue, struct wake *wake, bool a
     }
 }
 
+/* Whoever disarmed a bell may have been killed before it rang: after a death, and for the last
+ * time, all ring. */
+static void arm_bells_locked(struct tm_queue *queue)
+{
+    for (uint32_t b = 0; b < queue->state->bell_count; b++)
+        queue->state->bell[b].armed = true;
+}
+
 static void wake_putters_locked(struct tm_queue *queue, struct wake *wake, bool all)
 {
     struct queue_state *state = queue->state;
@@ -372,6 +380,7 @@ static void finish(struct tm_queue *queue, bool *flag)
     struct wake wake = {0};
     lock_queue(queue);
     *flag = true;
+    arm_bells_locked(queue);
     wake_takers_locked(queue, &wake, true);
     wake_putters_locked(queue, &wake, true);
     if (SEEDED(6) && wake.takers)
@@ -437,6 +446,7 @@ void queue_recover(struct tm_queue *queue, uint16_t worker)
             if (queue->streams[s].owner == worker)
                 queue->streams[s].owner = WORKER_NONE;
     /* The dead may have been woken for somebody: everybody looks again. */
+    arm_bells_locked(queue);
     wake_takers_locked(queue, &wake, true);
     wake_putters_locked(queue, &wake, true);
     if (SEEDED(11))

@@ -17,8 +17,9 @@
  * No lost wake-up. Every change that may let a sleeper go on increments an event word under the
  * lock; a sleeper reads that word under the lock before it leaves it, and the kernel refuses to
  * put it to sleep if the word has changed. A wake-up of one sleeper may be spent on a process
- * that is being killed: queue_recover(), which follows every death, wakes all. A sleeper that
- * dies leaves a sleeper count too high: that costs needless system calls, never a wake-up.
+ * that is being killed, or never be made because its maker is killed: queue_recover(), which
+ * follows every death, wakes all sleepers and rings all bells. A sleeper that dies leaves a sleeper
+ * count too high: that costs needless system calls, never a wake-up.
  *
  * Streams. In a keyed queue the chunks of one stream go to one worker, in order: see tm_stream. A
  * worker with two numbers may have two streams, and takes chunks of both at once; but it begins the

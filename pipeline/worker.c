@@ -90,6 +90,8 @@ void worker_process(struct tm_worker *const workers[], const struct item_view vi
         slot_add(&slot->stage[k].busy_ns, after - before);
         before = after;
     }
+    for (unsigned i = 0; i < count; i++) /* whoever dies now, it is not the item's doing */
+        atomic_store_explicit(&views[i].item->stage, STAGE_NONE, memory_order_relaxed);
 }
 
 struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item)

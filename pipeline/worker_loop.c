@@ -74,6 +74,7 @@ static const struct stage_ops *stage_of(const struct event_loop *loop, const str
 static void release_task(struct event_loop *loop, struct task *task)
 {
     struct tm_queue *output = group_output(loop->group, task->view.item);
+    atomic_store_explicit(&task->view.item->stage, STAGE_NONE, memory_order_relaxed);
     task->is_busy = false;
     loop->busy--;
     if (task == loop->alone)

@@ -48,7 +48,7 @@ else
             >out 2>err || status=$?
         check "verify, crash at $point" [ "$status" -eq 0 ]
         check "verify, crash at $point: the summary" \
-            grep -q "verified $(wc -l <want) files " <(tr -d , <err)
+            grep -q "checked $(wc -l <want) files " <(tr -d , <err)
         check "verify, crash at $point: each result once, in order" \
             cmp -s out <(sha256sum -c want 2>/dev/null)
     done
