@@ -11,4 +11,8 @@ bool device_is_rotational(const char *path);
  * or not known. Static text. */
 const char *device_remote_name(const char *path);
 
+/* Whether most files below the directory, of the few that are looked at, are not in the page cache:
+ * how many of how many. Reads a byte of those that are, and nothing else but directories. */
+bool device_is_cold(const char *path, unsigned *misses, unsigned *files);
+
 #endif

@@ -23,8 +23,8 @@
 #define SCAN_CPUS_MIN 4
 #define SCANNERS_MAX  8
 
-/* Threads that wait for such devices where there is no ring. */
-#define REMOTE_READERS 16
+/* Threads, where most of the time goes by with waiting for a device. */
+#define WAITING_WORKERS 16
 
 static enum model engine_model(enum stage_model model)
 {
@@ -136,25 +136,71 @@ static void set_stage(struct lane_setup *lane, const struct stage_ops *ops, void
     };
 }
 
+/* What is known of the place that is read from. */
+struct source {
+    bool is_rotational;
+    const char *remote; /* name of its file system, or NULL */
+    bool is_cold;       /* most of what was looked at is not in the page cache */
+    unsigned misses, files;
+};
+
+static struct source look_at_source(const char *path)
+{
+    struct source source = {.is_rotational = device_is_rotational(path),
+                            .remote = device_remote_name(path)};
+    if (!source.is_rotational && !source.remote)
+        source.is_cold = device_is_cold(path, &source.misses, &source.files);
+    return source;
+}
+
+/* Listing costs about a tenth of a job. With few CPUs a thread for it alone costs more than it
+ * gains: on two, a source tree took 12 % longer. */
+static struct choice choose_listing(const struct source *source, unsigned cpus,
+                                    char text[static 96])
+{
+    bool waits = source->is_cold || source->remote;
+    unsigned workers = waits ? SCANNERS_MAX : cpus / 2;
+    snprintf(text, 96, waits ? "names and status are waited for" : "%u usable CPUs", cpus);
+    if (!waits && cpus < SCAN_CPUS_MIN)
+        return (struct choice){.model = MODEL_INLINE};
+    return (struct choice){.model = MODEL_THREADS,
+                           .workers = workers < SCANNERS_MAX ? workers : SCANNERS_MAX};
+}
+
+static struct choice choose_hashing(const struct source *source, const struct options *options,
+                                    unsigned cpus, char text[static 96])
+{
+    unsigned workers = options->threads ? options->threads : cpus;
+    if (options->threads)
+        snprintf(text, 96, "--threads");
+    else if (source->is_cold && workers < WAITING_WORKERS)
+        snprintf(text, 96, "of %u files looked at %u are not in the page cache", source->files,
+                 source->misses);
+    else
+        snprintf(text, 96, "%u usable CPUs", cpus);
+    if (source->is_cold && !options->threads && workers < WAITING_WORKERS)
+        workers = WAITING_WORKERS;
+    return (struct choice){.model = MODEL_THREADS, .workers = workers};
+}
+
 /* Reading where nothing is said of it, and why. */
-static struct choice choose_reading(const struct plan_request *request,
-                                    const struct choice *hashing, char text[static 96])
+static struct choice choose_reading(const struct source *source, const struct choice *hashing,
+                                    char text[static 96])
 {
     struct choice one = {.model = MODEL_THREADS, .workers = 1};
-    const char *remote = device_remote_name(request->first_path);
     char why[64];
-    if (device_is_rotational(request->first_path)) {
+    if (source->is_rotational) {
         snprintf(text, 96, "one reader on a rotational disk");
         return one;
     }
-    if (remote && io_uring_engine.probe(why, sizeof why) == 0) {
-        snprintf(text, 96, "many reads in flight on %s", remote);
+    if (source->remote && io_uring_engine.probe(why, sizeof why) == 0) {
+        snprintf(text, 96, "many reads in flight on %s", source->remote);
         return (struct choice){
             .model = MODEL_URING, .workers = 1, .io = IO_URING, .depth = DEPTH_DEFAULT};
     }
-    if (remote) {
-        snprintf(text, 96, "many readers on %s; no io_uring: %s", remote, why);
-        one.workers = REMOTE_READERS;
+    if (source->remote) {
+        snprintf(text, 96, "many readers on %s; no io_uring: %s", source->remote, why);
+        one.workers = WAITING_WORKERS;
         return one;
     }
     /* A loop works on one chunk of a large file after another where it also hashes them. */
@@ -180,24 +226,14 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     char text[96];
     unsigned cpus = plan->cpus.usable;
-    unsigned computing = options->threads ? options->threads : cpus;
+    struct source source = look_at_source(request->first_path);
 
-    /* Listing costs about a tenth of a job. With few CPUs a thread for it alone costs more than it
-     * gains: on two, a source tree took 12 % longer. */
-    struct choice listing = {.model = MODEL_INLINE};
-    if (cpus >= SCAN_CPUS_MIN)
-        listing = (struct choice){.model = MODEL_THREADS,
-                                  .workers = cpus / 2 < SCANNERS_MAX ? cpus / 2 : SCANNERS_MAX};
-    snprintf(text, sizeof text, "%u usable CPUs", cpus);
+    struct choice listing = choose_listing(&source, cpus, text);
     set_stage(scan, &scan_stage, NULL, choose(plan, options, STAGE_SCAN, listing, text));
-
-    if (options->threads)
-        snprintf(text, sizeof text, "--threads");
-    struct choice hashing =
-        choose(plan, options, STAGE_HASH,
-               (struct choice){.model = MODEL_THREADS, .workers = computing}, text);
-    struct choice reading =
-        choose(plan, options, STAGE_READ, choose_reading(request, &hashing, text), text);
+    struct choice hashing = choose_hashing(&source, options, cpus, text);
+    hashing = choose(plan, options, STAGE_HASH, hashing, text);
+    struct choice reading = choose_reading(&source, &hashing, text);
+    reading = choose(plan, options, STAGE_READ, reading, text);
     const struct stage_spec *read = &options->stage[STAGE_READ];
     bool read_is_auto =
         read->model == STAGE_MODEL_AUTO && !read->count && engine_io(read) == IO_SYNC;
