@@ -39,7 +39,6 @@ struct io_loop {
     int epoll_fd;
     int helpers_fd; /* eventfd: a helper has answered */
     struct io_helpers *helpers;
-    unsigned with_helpers;     /* chains */
     struct io_chain **watched; /* by number: its IO_POLL is registered; NULL: not */
     struct io_list done;
     struct io_list paused; /* by no order; few */
@@ -239,7 +238,6 @@ static void advance(struct io_loop *loop, struct io_chain *chain)
         int64_t result = try_at_once(loop, chain, op, fd);
         if (result == -EAGAIN && helpers_may_do(op)) {
             io_count(&loop->setup.counters->misses);
-            loop->with_helpers++;
             helpers_give(loop->helpers, chain);
             return;
         }
@@ -318,7 +316,6 @@ static void handle(struct io_loop *loop, int64_t data)
     case EVENT_HELPERS:
         (void)eventfd_read(loop->helpers_fd, &value);
         while ((chain = helpers_take(loop->helpers))) {
-            loop->with_helpers--;
             advance(loop, chain);
         }
         return;

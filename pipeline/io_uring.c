@@ -174,7 +174,6 @@ static void advance(struct io_loop *loop, struct io_chain *chain)
         io_chain_result(chain, io_op_execute(op, io_chain_fd(chain, op), loop->setup.stop_fd));
     }
     loop->chains[chain->number] = NULL;
-    loop->chain_count--;
     io_list_add(&loop->done, chain);
 }
 
@@ -182,7 +181,6 @@ static void uring_submit(struct io_loop *loop, struct io_chain *chain)
 {
     io_chain_begin(chain);
     loop->chains[chain->number] = chain;
-    loop->chain_count++;
     advance(loop, chain);
 }
 

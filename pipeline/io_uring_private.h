@@ -22,7 +22,6 @@ struct io_loop {
     bool bell_polled, stop_polled;
     bool rung; /* the bell's completion was met outside of wait(), whose caller must hear of it */
     bool stopping;
-    unsigned chain_count;
     struct io_chain **chains;        /* in flight, by number; NULL: none */
     struct __kernel_timespec *pause; /* by number of chain */
     struct io_list done;
