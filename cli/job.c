@@ -141,11 +141,11 @@ static void sample_job(void *context, struct progress_snapshot *out)
         for (unsigned s = 0; s < lane_stage_count(lane); s++)
             sample_stage(out, lane, s);
     }
-    /* Bytes are done when they are hashed: a large file shows before its end. What a dead worker
-     * had to leave counts twice, which the display cuts to the total. */
-    struct stage_sample hash;
-    lane_sample(graph_lane(job->graph, LANE_DATA), DATA_STAGE_HASH, &hash);
-    out->bytes_done += hash.bytes;
+    /* Bytes are done when they are hashed or compressed: a large file shows before its end. What a
+     * dead worker had to leave counts twice, which the display cuts to the total. */
+    struct stage_sample sample;
+    lane_sample(graph_lane(job->graph, LANE_DATA), job->plan.main_stage, &sample);
+    out->bytes_done += sample.bytes;
 }
 
 static void start_progress(struct job *job)
@@ -167,9 +167,6 @@ static void start_progress(struct job *job)
 
 /* Running. */
 
-/* The stages of the two lanes, as the options call them. */
-static const enum stage_kind kinds[2][3] = {{STAGE_SCAN}, {STAGE_READ, STAGE_HASH, STAGE_WRITE}};
-
 static void note_plan(struct job *job)
 {
     for (unsigned l = 0; l < 2; l++) {
@@ -179,12 +176,12 @@ static void note_plan(struct job *job)
             char spec[PLAN_SPEC_BYTES];
             report_note(job->report, NULL, "%s: %s%s (%s)", stage->ops->name,
                         plan_spec(stage, spec), stage->fused ? " with the stage before" : "",
-                        job->plan.why[kinds[l][s]]);
+                        job->plan.why[job->plan.kind[l][s]]);
         }
     }
     report_note(job->report, NULL, "memory: %.1f MB shared, %u batches of %zu bytes",
                 (double)graph_memory_bytes(&job->plan.graph) / 1e6,
-                job->plan.graph.lane[LANE_DATA].items, job->plan.block_bytes);
+                job->plan.graph.lane[LANE_DATA].items, job->plan.shape.block_bytes);
 }
 
 /* $TREEMILL_CRASH kills workers at marked points, in developer builds only. */
@@ -214,7 +211,7 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
         .graph = graph,
         .scan_lane = graph_lane(graph, LANE_SCAN),
         .data_lane = graph_lane(graph, LANE_DATA),
-        .block_bytes = job->plan.block_bytes,
+        .shape = job->plan.shape,
         .selection = job->selection,
         .follow_links = job->options->dereference,
         .one_file_system = job->options->one_file_system,
@@ -361,7 +358,7 @@ static unsigned collect_stats(struct job *job, struct stage_stats *stats)
                 .queue_peak = sample.queue_peak,
                 .queue_capacity = sample.has_queue ? sample.queue_capacity : 0,
                 .restarts = sample.restarts,
-                .why = job->plan.why[kinds[l][s]],
+                .why = job->plan.why[job->plan.kind[l][s]],
             };
         }
     }

@@ -19,6 +19,7 @@
     X(STAGE_SCAN, "scan")                                                                          \
     X(STAGE_READ, "read")                                                                          \
     X(STAGE_HASH, "hash")                                                                          \
+    X(STAGE_COMPRESS, "compress")                                                                  \
     X(STAGE_WRITE, "write")
 
 /* The concurrency models. Messages, help, the man page and the completions are made from these

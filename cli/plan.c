@@ -123,9 +123,11 @@ static struct choice choose(struct plan *plan, const struct options *options, en
     return chosen;
 }
 
-static void set_stage(struct lane_setup *lane, const struct stage_ops *ops, void *job,
-                      struct choice choice)
+static void set_stage(struct plan *plan, unsigned lane_number, enum stage_kind kind,
+                      const struct stage_ops *ops, void *job, struct choice choice)
 {
+    struct lane_setup *lane = &plan->graph.lane[lane_number];
+    plan->kind[lane_number][lane->stage_count] = kind;
     lane->stage[lane->stage_count++] = (struct stage_setup){
         .ops = ops,
         .job = job,
@@ -167,8 +169,9 @@ static struct choice choose_listing(const struct source *source, unsigned cpus,
                            .workers = workers < SCANNERS_MAX ? workers : SCANNERS_MAX};
 }
 
-static struct choice choose_hashing(const struct source *source, const struct options *options,
-                                    unsigned cpus, char text[static 96])
+/* The stages that compute. */
+static struct choice choose_computing(const struct source *source, const struct options *options,
+                                      unsigned cpus, char text[static 96])
 {
     unsigned workers = options->threads ? options->threads : cpus;
     if (options->threads)
@@ -183,8 +186,8 @@ static struct choice choose_hashing(const struct source *source, const struct op
     return (struct choice){.model = MODEL_THREADS, .workers = workers};
 }
 
-/* Reading where nothing is said of it, and why. */
-static struct choice choose_reading(const struct source *source, const struct choice *hashing,
+/* Reading where nothing is said of it, and why; `next` is the stage after it. */
+static struct choice choose_reading(const struct source *source, const struct choice *next,
                                     char text[static 96])
 {
     struct choice one = {.model = MODEL_THREADS, .workers = 1};
@@ -204,12 +207,12 @@ static struct choice choose_reading(const struct source *source, const struct ch
         return one;
     }
     /* A loop works on one chunk of a large file after another where it also hashes them. */
-    if (hashing->model == MODEL_INLINE || hashing->io != IO_SYNC) {
-        snprintf(text, 96, "one reader feeds the stage that hashes");
+    if (next->model == MODEL_INLINE || next->io != IO_SYNC) {
+        snprintf(text, 96, "one reader feeds the stage after it");
         return one;
     }
-    snprintf(text, 96, "in the worker that hashes, so that data stays in its core's cache");
-    return *hashing;
+    snprintf(text, 96, "in the worker of the stage after it, so that data stays in its core's cache");
+    return *next;
 }
 
 /* One worker may do both. */
@@ -219,32 +222,64 @@ static bool is_same_choice(const struct choice *a, const struct choice *b)
            a->io == b->io && a->depth == b->depth;
 }
 
+static bool is_auto(const struct options *options, enum stage_kind stage)
+{
+    const struct stage_spec *spec = &options->stage[stage];
+    return spec->model == STAGE_MODEL_AUTO && !spec->count && engine_io(spec) == IO_SYNC;
+}
+
+/* The data lane's stages after reading. */
+static void set_computing(const struct plan_request *request, struct plan *plan,
+                          const struct source *source, struct choice *first)
+{
+    const struct options *options = request->options;
+    struct lane_setup *data = &plan->graph.lane[LANE_DATA];
+    char text[96];
+    struct choice automatic = choose_computing(source, options, plan->cpus.usable, text);
+    struct choice chosen = {.model = MODEL_INLINE};
+    *first = chosen;
+    plan->main_stage = data->stage_count;
+    if (request->hash) {
+        chosen = *first = choose(plan, options, STAGE_HASH, automatic, text);
+        set_stage(plan, LANE_DATA, STAGE_HASH, &hash_stage, request->hash, chosen);
+        data->stage[data->stage_count - 1].paired = request->hash->pairs;
+    }
+    if (request->compress_stage) {
+        chosen = choose(plan, options, STAGE_COMPRESS, automatic, text);
+        plan->main_stage = data->stage_count;
+        set_stage(plan, LANE_DATA, STAGE_COMPRESS, request->compress_stage, request->compress_job,
+                  chosen);
+        if (!request->hash)
+            *first = chosen;
+    }
+    if (request->write_stage) {
+        chosen = choose(plan, options, STAGE_WRITE, (struct choice){.model = MODEL_INLINE},
+                        "in the worker of the stage before it");
+        set_stage(plan, LANE_DATA, STAGE_WRITE, request->write_stage, request->write_job, chosen);
+    }
+}
+
 static void choose_stages(const struct plan_request *request, struct plan *plan)
 {
     const struct options *options = request->options;
-    struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     char text[96];
-    unsigned cpus = plan->cpus.usable;
     struct source source = look_at_source(request->first_path);
 
-    struct choice listing = choose_listing(&source, cpus, text);
-    set_stage(scan, &scan_stage, NULL, choose(plan, options, STAGE_SCAN, listing, text));
-    struct choice hashing = choose_hashing(&source, options, cpus, text);
-    hashing = choose(plan, options, STAGE_HASH, hashing, text);
-    struct choice reading = choose_reading(&source, &hashing, text);
+    struct choice listing = choose_listing(&source, plan->cpus.usable, text);
+    set_stage(plan, LANE_SCAN, STAGE_SCAN, &scan_stage, request->scan,
+              choose(plan, options, STAGE_SCAN, listing, text));
+    /* How the stage after it works decides on reading, which comes before it in the lane. */
+    struct choice next;
+    set_stage(plan, LANE_DATA, STAGE_READ, &read_stage, request->read, (struct choice){0});
+    set_computing(request, plan, &source, &next);
+    struct choice reading = choose_reading(&source, &next, text);
     reading = choose(plan, options, STAGE_READ, reading, text);
-    const struct stage_spec *read = &options->stage[STAGE_READ];
-    bool read_is_auto =
-        read->model == STAGE_MODEL_AUTO && !read->count && engine_io(read) == IO_SYNC;
-    struct choice writing =
-        choose(plan, options, STAGE_WRITE, (struct choice){.model = MODEL_INLINE},
-               "a few lines a batch, in the worker that hashes");
-    set_stage(data, &read_stage, NULL, reading);
-    set_stage(data, &hash_stage, request->hash, hashing);
-    set_stage(data, request->write_stage, request->write_job, writing);
-    data->stage[1].paired = request->hash->pairs;
-    data->stage[1].fused = read_is_auto && is_same_choice(&reading, &hashing);
+    data->stage[0].model = reading.model;
+    data->stage[0].workers = reading.workers;
+    data->stage[0].io = reading.io;
+    data->stage[0].depth = reading.depth;
+    data->stage[1].fused = is_auto(options, STAGE_READ) && is_same_choice(&reading, &next);
 }
 
 /* Workers in threads share one table of descriptors; most systems allow more than they give. */
@@ -262,6 +297,8 @@ static int choose_engine(const struct hash_job *hash, struct plan *plan, char *e
                          size_t capacity)
 {
     char text[160];
+    if (!hash)
+        return 0;
     char *why = plan->why[STAGE_HASH];
     size_t used = strlen(why);
     if (!digest_engine_available(hash->engine, text, sizeof text)) {
@@ -308,29 +345,40 @@ static int check_engines(const struct plan *plan, char *error, size_t capacity)
             if (!engine || engine->probe(why, sizeof why) == 0)
                 continue;
             snprintf(error, capacity, "--%s: %s is not available here: %s",
-                     lane->stage[s].ops->name, engine->name, why);
+                     stage_name(plan->kind[l][s]), engine->name, why);
             return -EINVAL;
         }
     }
     return 0;
 }
 
+/* A compressor's plan is as worth knowing as its workers. */
+static void describe_compression(const struct plan_request *request, struct plan *plan)
+{
+    char *why = plan->why[STAGE_COMPRESS];
+    size_t used = strlen(why);
+    if (request->compress_text)
+        snprintf(why + used, sizeof plan->why[STAGE_COMPRESS] - used, "; %s",
+                 request->compress_text);
+}
+
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
-    *plan = (struct plan){.cpus = cpus_detect()};
+    *plan = (struct plan){.cpus = cpus_detect(), .shape = request->shape};
     plan->graph.lane_count = 2;
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     scan->input_bytes = SCAN_INPUT_BYTES;
     scan->output_bytes = SCAN_OUTPUT_BYTES;
-    data->output_bytes = hash_output_bytes(request->hash);
     data->sink = request->sink;
     data->sink_context = request->sink_context;
-    data->ordered = options->order == ORDER_PATH;
+    data->ordered = options->order == ORDER_PATH || request->every_chunk;
+    data->every_chunk = request->every_chunk;
     choose_stages(request, plan);
     if (choose_engine(request->hash, plan, error, capacity))
         return -EINVAL;
+    describe_compression(request, plan);
     if (plan_lane_workers(data) + plan_lane_workers(scan) > 1000) {
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;
@@ -338,5 +386,5 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     if (check_engines(plan, error, capacity))
         return -EINVAL;
     raise_descriptor_limit();
-    return plan_choose_memory(options, plan, error, capacity);
+    return plan_choose_memory(request, plan, error, capacity);
 }

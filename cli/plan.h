@@ -3,7 +3,9 @@
  * that of cli/listing.c, which keeps the scan lane and reads nothing.
  *
  *     lane 0, scan:  requests ─▶ scan ─▶ answers
- *     lane 1, data:  batches ─▶ read ─▶ hash ─▶ write ─▶ sink
+ *     lane 1, data:  batches ─▶ read ─▶ hash ─▶ compress ─▶ write ─▶ sink
+ *
+ * Of hash, compress and write a job has those that it asks for.
  */
 #ifndef TREEMILL_CLI_PLAN_H
 #define TREEMILL_CLI_PLAN_H
@@ -13,25 +15,37 @@
 #include "cli/cpus.h"
 #include "cli/options.h"
 #include "pipeline/graph.h"
+#include "stages/batch.h"
 #include "stages/hash.h"
 
 enum { LANE_SCAN, LANE_DATA };
-/* Stages of the data lane. */
-enum { DATA_STAGE_READ, DATA_STAGE_HASH, DATA_STAGE_WRITE };
-
 struct plan {
     struct graph_setup graph;
     struct cpu_limits cpus;
-    size_t block_bytes;
+    struct batch_shape shape;
+    /* Which option each stage of each lane belongs to. */
+    enum stage_kind kind[GRAPH_LANES_MAX][LANE_STAGES_MAX];
+    unsigned main_stage; /* of the data lane: whose bytes are the job's progress */
     /* Why each stage runs as it does, for -v and --stats. */
     char why[STAGE_COUNT][256];
 };
 
 struct plan_request {
     const struct options *options;
-    struct hash_job *hash;
-    const struct stage_ops *write_stage;
+    void *scan; /* jobs of those stages, or NULL */
+    void *read;
+    struct hash_job *hash;                 /* NULL: no digests */
+    const struct stage_ops *compress_stage; /* NULL: none */
+    void *compress_job;
+    const char *compress_text; /* what it does, for -v */
+    const struct stage_ops *write_stage; /* NULL: the sink does it */
     void *write_job;
+    /* What batches are to be like. block_bytes 0: as large as memory allows, which the output must
+     * not depend on then. */
+    struct batch_shape shape;
+    /* Bytes of the output slab besides the digests, for a shape; NULL: none. */
+    size_t (*output_bytes)(const void *compress_job, const struct batch_shape *shape);
+    bool every_chunk; /* see struct lane_setup */
     int (*sink)(void *context, const struct item_view *view);
     void *sink_context;
     const char *first_path; /* tells what device is read; may be NULL */

@@ -21,6 +21,9 @@
  * --memory asks for it. */
 #define LOOP_MEMORY_BYTES (128ULL * 1024 * 1024)
 
+/* The same where the size of blocks is a part of the output's form: fewer items instead. */
+#define FIXED_BLOCKS_MEMORY_BYTES (80ULL * 1024 * 1024)
+
 /* Each worker has one item in hand and finds the next waiting; the rest absorbs the unevenness
  * between large files, whose chunks one worker takes in order, and small ones. */
 #define ITEMS_PER_WORKER 4
@@ -63,10 +66,16 @@ static uint64_t memory_wanted(const struct options *options)
     return total / 100 * options->memory.percent;
 }
 
-static void set_block(struct plan *plan, size_t bytes)
+static void set_block(const struct plan_request *request, struct plan *plan, size_t bytes)
 {
-    plan->block_bytes = bytes;
-    plan->graph.lane[LANE_DATA].input_bytes = align_up(batch_input_bytes(bytes), 4096);
+    struct lane_setup *data = &plan->graph.lane[LANE_DATA];
+    uint32_t files_max = plan->shape.files_max ? plan->shape.files_max : BATCH_FILES_DEFAULT;
+    plan->shape = batch_shape_of(bytes, files_max, plan->shape.overhead_bytes);
+    data->input_bytes = align_up(batch_input_bytes(&plan->shape), 4096);
+    data->output_bytes = request->hash ? hash_output_bytes(request->hash, files_max) : 0;
+    if (request->output_bytes)
+        data->output_bytes += request->output_bytes(request->compress_job, &plan->shape);
+    data->output_bytes = align_up(data->output_bytes + 1, CACHE_LINE_BYTES);
 }
 
 static size_t item_bytes(const struct lane_setup *lane)
@@ -74,20 +83,20 @@ static size_t item_bytes(const struct lane_setup *lane)
     return lane->input_bytes + lane->output_bytes + sizeof(struct tm_item) + CACHE_LINE_BYTES;
 }
 
-static void choose_block(const struct options *options, struct plan *plan, unsigned items,
+static void choose_block(const struct plan_request *request, struct plan *plan, unsigned items,
                          uint64_t memory)
 {
-    if (options->block_size_bytes) {
-        set_block(plan, (size_t)options->block_size_bytes);
-        return;
-    }
-    size_t bytes = BLOCK_BYTES_MAX;
-    set_block(plan, bytes);
-    while (bytes > BLOCK_BYTES_MIN && items * item_bytes(&plan->graph.lane[LANE_DATA]) > memory)
-        set_block(plan, bytes /= 2);
+    size_t given = (size_t)request->options->block_size_bytes;
+    if (!given)
+        given = plan->shape.block_bytes;
+    size_t bytes = given ? given : BLOCK_BYTES_MAX;
+    set_block(request, plan, bytes);
+    while (!given && bytes > BLOCK_BYTES_MIN &&
+           items * item_bytes(&plan->graph.lane[LANE_DATA]) > memory)
+        set_block(request, plan, bytes /= 2);
 }
 
-int plan_choose_memory(const struct options *options, struct plan *plan, char *error,
+int plan_choose_memory(const struct plan_request *request, struct plan *plan, char *error,
                        size_t capacity)
 {
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
@@ -96,11 +105,14 @@ int plan_choose_memory(const struct options *options, struct plan *plan, char *e
     unsigned workers = plan_lane_workers(data);
     unsigned items = workers * ITEMS_PER_WORKER + ITEMS_SPARE;
     unsigned in_flight = lane_in_flight(data);
-    uint64_t wanted = memory_wanted(options);
-    choose_block(options, plan, items + in_flight, wanted ? wanted : MEMORY_BYTES);
+    uint64_t wanted = memory_wanted(request->options);
+    choose_block(request, plan, items + in_flight, wanted ? wanted : MEMORY_BYTES);
     if (!wanted) {
         uint64_t most = LOOP_MEMORY_BYTES / item_bytes(data);
+        uint64_t fixed = FIXED_BLOCKS_MEMORY_BYTES / item_bytes(data);
         scan->items = (scans_inline ? SCAN_ITEMS_INLINE : SCAN_ITEMS) + plan_lane_workers(scan);
+        if (request->shape.block_bytes && items > fixed)
+            items = fixed > ITEMS_MIN(workers) + 1 ? (unsigned)fixed : ITEMS_MIN(workers) + 1;
         data->items = items + (in_flight < most ? in_flight : (uint32_t)most);
         return 0;
     }
@@ -110,7 +122,7 @@ int plan_choose_memory(const struct options *options, struct plan *plan, char *e
     if (least > wanted) {
         snprintf(error, capacity,
                  "--memory: %u workers with blocks of %zu bytes need at least %lluM", workers,
-                 plan->block_bytes, (unsigned long long)(least >> 20) + 1);
+                 plan->shape.block_bytes, (unsigned long long)(least >> 20) + 1);
         return -EINVAL;
     }
     uint64_t more = (wanted - least) / item_bytes(data);

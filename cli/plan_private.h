@@ -8,7 +8,7 @@
 unsigned plan_lane_workers(const struct lane_setup *lane);
 
 /* Block size, slabs and numbers of items, once the stages are chosen. 0; -EINVAL with one line. */
-int plan_choose_memory(const struct options *options, struct plan *plan, char *error,
+int plan_choose_memory(const struct plan_request *request, struct plan *plan, char *error,
                        size_t capacity);
 
 #endif

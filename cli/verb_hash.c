@@ -27,7 +27,7 @@ struct hash_verb {
 static int write_unrendered(struct hash_verb *verb, const struct item_view *view)
 {
     /* Longest escapes make six bytes of one; a line's digests and numbers fit beside that. */
-    size_t capacity = (size_t)BATCH_META_BYTES * 6 + BATCH_FILES_MAX * 4096;
+    size_t capacity = (size_t)verb->job.plan.shape.meta_bytes * 6 + BATCH_FILES_DEFAULT * 4096;
     char *buffer = malloc(capacity);
     if (!buffer)
         return -ENOMEM;
@@ -79,7 +79,7 @@ static int write_batch(struct hash_verb *verb, const struct item_view *view)
     const struct batch *batch = batch_of(view);
     if (batch->rendered_bytes == BATCH_NOT_RENDERED)
         return write_unrendered(verb, view);
-    return output_write(verb->job.output, view->input + BATCH_META_BYTES, batch->rendered_bytes);
+    return output_write(verb->job.output, view->input + batch->data_start, batch->rendered_bytes);
 }
 
 static int take_batch(void *context, const struct item_view *view)
@@ -145,7 +145,7 @@ static bool prepare(struct hash_verb *verb, const struct options *options)
         job_usage(&verb->job, "%s", error_text);
         return false;
     }
-    verb->render.block_bytes = verb->job.plan.block_bytes;
+    verb->render.block_bytes = verb->job.plan.shape.block_bytes;
     return true;
 }
 

@@ -63,6 +63,9 @@ void fault_text(struct tm_fault fault, const char *stage_name, char *text, size_
     case TM_FAULT_NAME:
         snprintf(text, capacity, "write: the output's format cannot hold this name");
         return;
+    case TM_FAULT_OUTPUT:
+        snprintf(text, capacity, "left out: it is what this job writes");
+        return;
     case TM_FAULT_CONSUMED:
         snprintf(text, capacity, "%s: worker was killed, and what it had read is gone", stage);
         return;

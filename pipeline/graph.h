@@ -120,6 +120,7 @@ struct lane_setup {
     int (*sink)(void *context, const struct item_view *view);
     void *sink_context;
     bool ordered; /* the sink gets items in order of their sequence numbers */
+    bool every_chunk;
 };
 
 struct graph_setup {

@@ -6,12 +6,14 @@
 
 #include "pipeline/arena.h"
 
-void batch_clear(const struct item_view *view)
+void batch_clear(const struct item_view *view, const struct batch_shape *shape)
 {
     struct batch *batch = batch_of(view);
     batch->file_count = 0;
-    batch->meta_bytes = sizeof *batch;
+    batch->meta_bytes = (uint32_t)(sizeof *batch + shape->files_max * sizeof *batch->file);
+    batch->data_start = shape->meta_bytes;
     batch->data_bytes = 0;
+    batch->packed_bytes = 0;
     batch->rendered_bytes = BATCH_NOT_RENDERED;
 }
 
@@ -33,16 +35,24 @@ static bool same_directory(const struct item_view *view, const char *directory, 
     return before->name == bytes && memcmp(batch_path(view, before), directory, bytes) == 0;
 }
 
-struct file_record *batch_add(const struct item_view *view, size_t block_bytes,
+/* What the files there are leave room for. One alone may take the whole block. */
+static bool data_fits(const struct batch *batch, const struct batch_shape *shape, size_t data_bytes)
+{
+    size_t end = batch->data_bytes + align_up(data_bytes + 1, BATCH_DATA_ALIGNMENT);
+    size_t packed = batch->packed_bytes + data_bytes + shape->overhead_bytes;
+    return end <= shape->block_bytes + BATCH_DATA_ALIGNMENT &&
+           (!batch->file_count || !shape->overhead_bytes || packed <= shape->block_bytes);
+}
+
+struct file_record *batch_add(const struct item_view *view, const struct batch_shape *shape,
                               const char *directory, size_t directory_bytes, const char *name,
                               size_t name_bytes, const void *attachment, size_t attachment_bytes,
                               size_t data_bytes)
 {
     struct batch *batch = batch_of(view);
     size_t text_bytes = directory_bytes + name_bytes + 1 + attachment_bytes;
-    size_t data_end = batch->data_bytes + align_up(data_bytes + 1, BATCH_DATA_ALIGNMENT);
-    if (batch->file_count == BATCH_FILES_MAX || batch->meta_bytes + text_bytes > BATCH_META_BYTES ||
-        data_end > block_bytes + BATCH_DATA_ALIGNMENT)
+    if (batch->file_count == shape->files_max ||
+        batch->meta_bytes + text_bytes > shape->meta_bytes || !data_fits(batch, shape, data_bytes))
         return NULL;
     struct file_record *file = &batch->file[batch->file_count];
     *file = (struct file_record){0};
@@ -55,9 +65,10 @@ struct file_record *batch_add(const struct item_view *view, size_t block_bytes,
     file->path_bytes = (uint32_t)(directory_bytes + name_bytes);
     file->attachment = add_text(view, attachment, attachment_bytes);
     file->attachment_bytes = (uint32_t)attachment_bytes;
-    file->data = BATCH_META_BYTES + batch->data_bytes;
+    file->data = batch->data_start + batch->data_bytes;
     file->data_bytes = (uint32_t)data_bytes;
-    batch->data_bytes = (uint32_t)data_end;
+    batch->data_bytes += (uint32_t)align_up(data_bytes + 1, BATCH_DATA_ALIGNMENT);
+    batch->packed_bytes += (uint32_t)data_bytes + shape->overhead_bytes;
     batch->file_count++;
     return file;
 }
@@ -74,7 +85,7 @@ bool batch_blame(void *job, const struct item_view *view, struct tm_fault fault)
 }
 
 const unsigned file_stat_mask = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_MTIME |
-                                STATX_CTIME | STATX_INO | STATX_SIZE;
+                                STATX_CTIME | STATX_INO | STATX_SIZE | STATX_NLINK;
 
 void file_stat_from(struct file_stat *stat, const struct statx *status)
 {
@@ -86,9 +97,11 @@ void file_stat_from(struct file_stat *stat, const struct statx *status)
         .ctime_ns = status->stx_ctime.tv_nsec,
         .inode = status->stx_ino,
         .device = makedev(status->stx_dev_major, status->stx_dev_minor),
+        .rdev = makedev(status->stx_rdev_major, status->stx_rdev_minor),
         .mode = status->stx_mode,
         .uid = status->stx_uid,
         .gid = status->stx_gid,
+        .links = status->stx_nlink,
     };
 }
 

@@ -1,8 +1,8 @@
 /* batch: what lies in the slabs of an item on the data lane.
  *
- * Input slab:   struct batch | text (paths, attachments) | data of the files
- *               ◀────────── BATCH_META_BYTES ──────────▶ ◀─ block size ─▶
- * Output slab:  the digests of file 0, of file 1, ...
+ * Input slab:   struct batch, records | text (paths, attachments) | data of the files
+ *               ◀───────────────── meta bytes ─────────────────▶ ◀─ block size ─▶
+ * Output slab:  the digests of file 0, of file 1, ...; then what the job makes of the files
  *
  * A bundle is many small files with their data one after another. A chunk is one block of a large
  * file: a batch of one file whose item belongs to a stream. Which files share a bundle and where a
@@ -21,12 +21,20 @@
 #include "pipeline/fault.h"
 #include "pipeline/graph.h"
 
+/* How large batches are: the same for all of a job. */
+struct batch_shape {
+    size_t block_bytes;  /* data of a bundle, at most; of a chunk; files from here on are chunks */
+    uint32_t files_max;  /* at most BATCH_FILES_MAX */
+    uint32_t meta_bytes; /* see batch_meta_bytes() */
+    /* What each file takes of the block besides its data: an archive's header and padding. */
+    uint32_t overhead_bytes;
+};
+
 /* Handing an item over costs about 0.2 us a hop and sometimes the waking of a thread, opening and
  * reading a small file 2 us: with 128 files an item took 4 % less CPU time than with 64 on 200,000
- * files of 0 to 4 KB. */
-#define BATCH_FILES_MAX 128
-
-#define BATCH_META_BYTES 65536
+ * files of 0 to 4 KB. Compression gains by larger blocks. */
+#define BATCH_FILES_DEFAULT 128
+#define BATCH_FILES_MAX     1024
 
 /* Files begin on cache lines. */
 #define BATCH_DATA_ALIGNMENT 64
@@ -40,9 +48,11 @@ struct file_stat {
     uint32_t ctime_ns;
     uint64_t inode;
     uint64_t device;
+    uint64_t rdev;
     uint32_t mode;
     uint32_t uid;
     uint32_t gid;
+    uint32_t links;
 };
 
 enum file_state {
@@ -59,12 +69,15 @@ enum file_flags {
     FILE_NO_FOLLOW = 1,      /* a symbolic link there now is an error */
     FILE_SAME_DIRECTORY = 2, /* the file before it in the batch has the same directory */
     FILE_STANDARD_INPUT = 4,
-    FILE_CHANGED = 8,   /* changed while it was read; the digest is of some mixture */
-    FILE_SKIPPED = 16,  /* not a failure: a kind of file that is not read */
-    FILE_MATCHES = 32,  /* verify: all expected digests were found */
-    FILE_NOT_FILE = 64, /* a note about a path: nothing to read or hash, only its fault to report */
-    FILE_SPECIAL = 128, /* FIFO, socket or device, to be read to its end all the same */
-    FILE_CONSUMED = 256 /* bytes have been read that cannot be read again */
+    FILE_CHANGED = 8,  /* changed while it was read; the digest is of some mixture */
+    FILE_SKIPPED = 16, /* not a failure: a kind of file that is not read */
+    FILE_MATCHES = 32, /* verify: all expected digests were found */
+    /* Nothing to hash: a note about a path, with a fault to report; or, without one, an entry that
+     * is no file, of which only a symbolic link's target is read. */
+    FILE_NOT_FILE = 64,
+    FILE_SPECIAL = 128,  /* FIFO, socket or device, to be read to its end all the same */
+    FILE_CONSUMED = 256, /* bytes have been read that cannot be read again */
+    FILE_HARD_LINK = 512 /* another name of the file whose path is the attachment */
 };
 
 /* What can be read only once, and has no length that is known beforehand. */
@@ -89,17 +102,36 @@ struct file_record {
 
 struct batch {
     uint32_t file_count;
-    uint32_t meta_bytes; /* used, from the slab's start */
-    uint32_t data_bytes; /* used, from BATCH_META_BYTES */
-    /* Set by write: bytes of text at BATCH_META_BYTES, or BATCH_NOT_RENDERED. */
+    uint32_t meta_bytes;   /* used, from the slab's start */
+    uint32_t data_start;   /* offset of the data in the slab */
+    uint32_t data_bytes;   /* used, from there */
+    uint32_t packed_bytes; /* the same with the files' overhead */
+    /* Set by write: bytes of text where the data was, or BATCH_NOT_RENDERED. */
     uint32_t rendered_bytes;
-    struct file_record file[BATCH_FILES_MAX];
+    struct file_record file[];
 };
 
 #define BATCH_NOT_RENDERED UINT32_MAX
 
 /* Longest path that fits, with room for its attachment. */
-#define BATCH_PATH_MAX (BATCH_META_BYTES - sizeof(struct batch) - 4096)
+#define BATCH_PATH_MAX 36864
+
+/* Room for so many records and for their text: at least one of the longest path with the longest
+ * attachment, and for many a path of usual length each. */
+static inline uint32_t batch_meta_bytes(uint32_t files_max)
+{
+    size_t text = files_max * (size_t)112 > 49152 ? files_max * (size_t)112 : 49152;
+    return (
+        uint32_t)((sizeof(struct batch) + files_max * sizeof(struct file_record) + text + 4095) /
+                  4096 * 4096);
+}
+
+static inline struct batch_shape batch_shape_of(size_t block_bytes, uint32_t files_max,
+                                                uint32_t overhead_bytes)
+{
+    return (struct batch_shape){block_bytes, files_max, batch_meta_bytes(files_max),
+                                overhead_bytes};
+}
 
 static inline struct batch *batch_of(const struct item_view *view)
 {
@@ -111,10 +143,10 @@ static inline char *batch_path(const struct item_view *view, const struct file_r
     return (char *)view->input + file->path;
 }
 
-/* Input slab for a block size: room for the end-of-file probe of one byte more than the block. */
-static inline size_t batch_input_bytes(size_t block_bytes)
+/* Input slab: room for the end-of-file probe of one byte more than the block. */
+static inline size_t batch_input_bytes(const struct batch_shape *shape)
 {
-    return BATCH_META_BYTES + block_bytes + BATCH_DATA_ALIGNMENT;
+    return shape->meta_bytes + shape->block_bytes + BATCH_DATA_ALIGNMENT;
 }
 
 static inline bool batch_is_chunk(const struct item_view *view)
@@ -122,12 +154,12 @@ static inline bool batch_is_chunk(const struct item_view *view)
     return view->item->stream != 0;
 }
 
-/* Bundles: empties the batch; adds a file, false when it does not fit any more (then the batch is
+/* Bundles: empties the batch; adds a file, NULL when it does not fit any more (then the batch is
  * to be submitted and the file added to an empty one, where every file fits whose path is at most
- * BATCH_PATH_MAX and whose size is below block_bytes). The new record's remaining fields are
+ * BATCH_PATH_MAX and whose size is at most block_bytes). The new record's remaining fields are
  * zero. The source only. */
-void batch_clear(const struct item_view *view);
-struct file_record *batch_add(const struct item_view *view, size_t block_bytes,
+void batch_clear(const struct item_view *view, const struct batch_shape *shape);
+struct file_record *batch_add(const struct item_view *view, const struct batch_shape *shape,
                               const char *directory, size_t directory_bytes, const char *name,
                               size_t name_bytes, const void *attachment, size_t attachment_bytes,
                               size_t data_bytes);

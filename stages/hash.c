@@ -7,16 +7,16 @@
 
 /* In item->cursor: not to be blamed on one file. */
 #define CURSOR_NO_FILE UINT32_MAX
-_Static_assert(BATCH_FILES_MAX <= UINT8_MAX + 1, "member[] holds numbers of files");
+_Static_assert(BATCH_FILES_MAX <= UINT16_MAX + 1, "member[] holds numbers of files");
 
 size_t hash_stride_bytes(const struct hash_job *job)
 {
     return digest_set_bytes(job->algorithms);
 }
 
-size_t hash_output_bytes(const struct hash_job *job)
+size_t hash_output_bytes(const struct hash_job *job, uint32_t files_max)
 {
-    return align_up(BATCH_FILES_MAX * hash_stride_bytes(job), CACHE_LINE_BYTES);
+    return align_up(files_max * hash_stride_bytes(job), CACHE_LINE_BYTES);
 }
 
 static void hasher_close(void *state)
@@ -83,7 +83,7 @@ static void hash_alike(struct hasher *hasher, const struct item_view *view, unsi
             .bytes = file->data_bytes,
             .output = view->output + i * hash_stride_bytes(hasher->job),
         };
-        hasher->member[count++] = (uint8_t)i;
+        hasher->member[count++] = (uint16_t)i;
     }
     int error = digest_many(hasher->digests, set, hasher->message, count);
     for (unsigned m = 0; m < count; m++) {

@@ -35,6 +35,6 @@ extern const struct stage_ops hash_stage;
 
 /* Bytes that the digests of one file take in the output slab: file i's begin at i times this. */
 size_t hash_stride_bytes(const struct hash_job *job);
-size_t hash_output_bytes(const struct hash_job *job);
+size_t hash_output_bytes(const struct hash_job *job, uint32_t files_max);
 
 #endif

@@ -27,7 +27,7 @@ struct hasher {
     struct digest_hasher *stream_digests; /* of the stream, between its chunks */
     /* Small files that are hashed together, and which of the batch they are. */
     struct digest_message message[BATCH_FILES_MAX];
-    uint8_t member[BATCH_FILES_MAX];
+    uint16_t member[BATCH_FILES_MAX];
     enum hasher_phase phase;
     unsigned index; /* of the file in the batch */
     /* The stream in hand. */

@@ -62,7 +62,7 @@ static void render_run(void *state, const struct item_view *view)
     if (job->nothing)
         return;
     ptrdiff_t bytes =
-        render_batch(job, view, (char *)view->input + BATCH_META_BYTES, job->block_bytes);
+        render_batch(job, view, (char *)view->input + batch->data_start, job->block_bytes);
     batch->rendered_bytes = bytes < 0 ? BATCH_NOT_RENDERED : (uint32_t)bytes;
 }
 

@@ -196,10 +196,7 @@ static void opened(struct scanner *scanner, const struct item_view *view, struct
         return;
     }
     shortage_is_over(&scanner->shortage);
-    struct file_stat stat;
-    file_stat_from(&stat, &scanner->status);
-    answer->device = stat.device;
-    answer->inode = stat.inode;
+    file_stat_from(&answer->stat, &scanner->status);
     if (scan_request_of(view)->kind == SCAN_DIRECTORY)
         add_list(scanner, chain);
     else
@@ -244,7 +241,7 @@ static void listed(struct scanner *scanner, const struct item_view *view, struct
         return;
     }
     size_t needed = sizeof(struct scan_answer);
-    bool fits = take_names(scanner, (size_t)got, scan_request_of(view)->follow);
+    bool fits = take_names(scanner, (size_t)got, scan_request_of(view)->flags & SCAN_FOLLOW);
     for (uint32_t i = 0; i < scanner->name_count && fits; i++) {
         needed += scan_entry_stride(scanner->names[i].bytes);
         fits = needed <= SCAN_OUTPUT_BYTES;
@@ -314,12 +311,14 @@ static void next_listed(struct scanner *scanner, const struct item_view *view,
     const struct scan_request *made = scan_request_of(view);
     while (scanner->index < scanner->name_count) {
         const struct listed_name *name = &scanner->names[scanner->index++];
-        if (name->type == DT_LNK && !made->follow)
+        if (name->type == DT_LNK && !(made->flags & (SCAN_FOLLOW | SCAN_ALL_KINDS)))
             continue;
         struct scan_entry *entry =
             add_entry(scanner, view, scanner->text + name->offset, name->bytes);
-        if (name->type == DT_REG || name->type == DT_LNK || name->type == DT_UNKNOWN) {
-            add_status(scanner, scanner->directory_fd, scan_entry_name(entry), made->follow, chain);
+        if (name->type == DT_REG || name->type == DT_LNK || name->type == DT_UNKNOWN ||
+            (made->flags & SCAN_ALL_KINDS && name->type != DT_DIR)) {
+            add_status(scanner, scanner->directory_fd, scan_entry_name(entry),
+                       made->flags & SCAN_FOLLOW, chain);
             return;
         }
         entry->stat.mode = (uint32_t)DTTOIF(name->type);
@@ -354,7 +353,7 @@ static void next_requested(struct scanner *scanner, const struct item_view *view
             scanner->phase = SCANNER_DEEP;
             deep(scanner, view, chain);
         } else {
-            add_status(scanner, base, scan_entry_name(entry), made->follow, chain);
+            add_status(scanner, base, scan_entry_name(entry), made->flags & SCAN_FOLLOW, chain);
         }
         return;
     }
@@ -384,7 +383,7 @@ static void deep(struct scanner *scanner, const struct item_view *view, struct i
         break;
     }
     add_status(scanner, scanner->opener.base, path + scanner->opener.offset,
-               scan_request_of(view)->follow, chain);
+               scan_request_of(view)->flags & SCAN_FOLLOW, chain);
     opener_add_close(&scanner->opener, chain);
 }
 

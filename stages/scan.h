@@ -23,9 +23,14 @@ enum scan_kind {
     SCAN_STATUS     /* the status of each given name, relative to `path`, in the order given */
 };
 
+enum scan_flags {
+    SCAN_FOLLOW = 1,   /* symbolic links among the entries or names count as what they point to */
+    SCAN_ALL_KINDS = 2 /* links and special files are listed with their status, not left out */
+};
+
 struct scan_request {
     uint8_t kind;
-    bool follow; /* symbolic links among the entries or names count as what they point to */
+    uint8_t flags; /* enum scan_flags */
     uint32_t path_bytes;
     uint32_t name_count;
     uint32_t used_bytes; /* of the input slab */
@@ -40,9 +45,9 @@ struct scan_name {
 };
 
 struct scan_answer {
-    struct tm_fault fault;  /* of the directory itself */
-    bool too_large;         /* more entries than the slab holds: none is given */
-    uint64_t device, inode; /* of the directory */
+    struct tm_fault fault; /* of the directory itself */
+    bool too_large;        /* more entries than the slab holds: none is given */
+    struct file_stat stat; /* of the directory */
     uint32_t entry_count;
     uint32_t used_bytes; /* of the output slab */
 };
@@ -69,9 +74,9 @@ static inline const char *scan_entry_name(const struct scan_entry *entry)
 extern const struct stage_ops scan_stage;
 
 void scan_request_directory(const struct item_view *view, const char *path, size_t path_bytes,
-                            bool follow);
+                            uint8_t flags);
 void scan_request_status(const struct item_view *view, const char *path, size_t path_bytes,
-                         bool follow);
+                         uint8_t flags);
 /* Adds a name to a status request; false: the slabs are full. */
 bool scan_request_add(const struct item_view *view, const struct scan_name *name, const char *text,
                       const void *attachment);

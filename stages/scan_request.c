@@ -4,26 +4,26 @@
 #include <string.h>
 
 static void request(const struct item_view *view, enum scan_kind kind, const char *path,
-                    size_t path_bytes, bool follow)
+                    size_t path_bytes, uint8_t flags)
 {
     struct scan_request *made = scan_request_of(view);
     *made = (struct scan_request){
-        .kind = (uint8_t)kind, .follow = follow, .path_bytes = (uint32_t)path_bytes};
+        .kind = (uint8_t)kind, .flags = flags, .path_bytes = (uint32_t)path_bytes};
     memcpy(scan_path_of(view), path, path_bytes);
     scan_path_of(view)[path_bytes] = '\0';
     made->used_bytes = (uint32_t)scan_names_offset(made);
 }
 
 void scan_request_directory(const struct item_view *view, const char *path, size_t path_bytes,
-                            bool follow)
+                            uint8_t flags)
 {
-    request(view, SCAN_DIRECTORY, path, path_bytes, follow);
+    request(view, SCAN_DIRECTORY, path, path_bytes, flags);
 }
 
 void scan_request_status(const struct item_view *view, const char *path, size_t path_bytes,
-                         bool follow)
+                         uint8_t flags)
 {
-    request(view, SCAN_STATUS, path, path_bytes, follow);
+    request(view, SCAN_STATUS, path, path_bytes, flags);
     scan_answer_of(view)->used_bytes = sizeof(struct scan_answer);
 }
 

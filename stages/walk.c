@@ -22,7 +22,8 @@
 static bool is_loop(const struct walk *walk, const struct scan_answer *answer)
 {
     for (unsigned i = 1; i < walk->depth; i++)
-        if (walk->frames[i].inode == answer->inode && walk->frames[i].device == answer->device)
+        if (walk->frames[i].inode == answer->stat.inode &&
+            walk->frames[i].device == answer->stat.device)
             return true;
     return false;
 }
@@ -83,12 +84,14 @@ static int enter_directory(struct walk *walk)
     struct tm_fault fault = fault_is_set(view.item->fault) ? view.item->fault : answer->fault;
     if (!fault_is_set(fault) && is_loop(walk, answer))
         fault = fault_of(TM_FAULT_LOOP);
-    bool other_system =
-        walk->setup->one_file_system && walk->depth > 1 && answer->device != walk->frames[1].device;
+    bool other_system = walk->setup->one_file_system && walk->depth > 1 &&
+                        answer->stat.device != walk->frames[1].device;
     if (fault_is_set(fault))
         error = emit_note(walk, parent_bytes, scan_entry_name(entry), entry->name_bytes,
                           frame->name, fault, 0);
-    else if (!other_system)
+    else if (walk->setup->all_kinds)
+        error = emit_entry(walk, parent_bytes, entry, &answer->stat);
+    if (!error && !fault_is_set(fault) && !other_system)
         error = frame_push(walk, path_bytes, &view);
     lane_release(walk->setup->scan_lane, &view);
     if (error || fault_is_set(fault) || other_system)
@@ -137,6 +140,27 @@ static bool wants_directory(struct walk *walk, const struct frame *frame,
     return wanted;
 }
 
+static bool is_left_out(const struct walk *walk, const struct file_stat *stat)
+{
+    for (unsigned i = 0; i < walk->setup->left_out_count; i++)
+        if (stat->inode == walk->setup->left_out[i].inode &&
+            stat->device == walk->setup->left_out[i].device)
+            return true;
+    return false;
+}
+
+/* Neither a directory nor a regular file. */
+static int handle_special(struct walk *walk, const struct frame *frame,
+                          const struct scan_entry *entry)
+{
+    if (walk->setup->all_kinds && !S_ISSOCK(entry->stat.mode))
+        return emit_entry(walk, frame->path_bytes, entry, &entry->stat);
+    if (walk->setup->read_special && frame->is_operands)
+        return emit_read_once(walk, frame->path_bytes, entry, frame->name, FILE_SPECIAL);
+    return emit_note(walk, frame->path_bytes, scan_entry_name(entry), entry->name_bytes,
+                     frame->name, fault_of(TM_FAULT_SPECIAL), FILE_SKIPPED);
+}
+
 static int handle_entry(struct walk *walk)
 {
     struct frame *frame = walk_top(walk);
@@ -155,11 +179,11 @@ static int handle_entry(struct walk *walk)
     if (fault_is_set(entry->fault))
         return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
                          entry->fault, 0);
-    if (!S_ISREG(entry->stat.mode) && walk->setup->read_special && frame->is_operands)
-        return emit_read_once(walk, frame->path_bytes, entry, frame->name, FILE_SPECIAL);
     if (!S_ISREG(entry->stat.mode))
+        return handle_special(walk, frame, entry);
+    if (is_left_out(walk, &entry->stat))
         return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
-                         fault_of(TM_FAULT_SPECIAL), FILE_SKIPPED);
+                         fault_of(TM_FAULT_OUTPUT), FILE_SKIPPED);
     return emit_file(walk, frame->path_bytes, entry, frame->name);
 }
 
@@ -190,8 +214,9 @@ int walk_run(const struct walk_setup *setup)
         .memory_bytes = setup->memory_bytes ? setup->memory_bytes : LISTINGS_BYTES,
     };
     walk.streams = calloc(lane_streams_max(setup->data_lane), sizeof *walk.streams);
+    walk.links = setup->all_kinds ? links_create() : NULL;
     walk_path_append(&walk, 0, "", 0, false);
-    int error = walk.path && walk.streams ? 0 : -ENOMEM;
+    int error = walk.path && walk.streams && (walk.links || !setup->all_kinds) ? 0 : -ENOMEM;
     if (!error)
         error = walk_all(&walk);
     if (error)
@@ -199,6 +224,7 @@ int walk_run(const struct walk_setup *setup)
     while (walk.depth)
         frame_pop(&walk);
     emit_free(&walk);
+    links_destroy(walk.links);
     free(walk.frames);
     free(walk.path);
     if (!error) /* ended early, it has not seen them all */

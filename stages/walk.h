@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "pipeline/graph.h"
+#include "stages/batch.h"
 
 struct selection;
 
@@ -39,6 +40,11 @@ enum walk_next {
     WALK_END
 };
 
+/* A file, whatever its name. */
+struct walk_place {
+    uint64_t device, inode;
+};
+
 /* Written by the walk's thread, read by any (relaxed: they are for display, and final when the
  * job is over). */
 struct walk_totals {
@@ -51,11 +57,17 @@ struct walk_setup {
     struct tm_graph *graph;
     struct tm_lane *scan_lane;
     struct tm_lane *data_lane;
-    size_t block_bytes;
+    struct batch_shape shape;
     const struct selection *selection;
-    bool follow_links;     /* below operands; operands themselves are always followed */
-    bool one_file_system;  /* do not enter directories of other file systems than the operand's */
-    bool read_special;     /* operands that are FIFOs, sockets or devices are read, not skipped */
+    bool follow_links;    /* below operands; operands themselves are always followed */
+    bool one_file_system; /* do not enter directories of other file systems than the operand's */
+    bool read_special;    /* operands that are FIFOs, sockets or devices are read, not skipped */
+    /* Everything there is becomes an entry: directories (before what is in them), symbolic links,
+     * special files, and links to files that came before (FILE_HARD_LINK, the attachment is the
+     * path of the first). Operands that are links are not followed, unless follow_links. */
+    bool all_kinds;
+    const struct walk_place *left_out; /* files that are not taken: the job's own outputs */
+    unsigned left_out_count;
     bool directories_fail; /* a name that is a directory is an error, not a tree to walk */
     size_t memory_bytes;   /* for listings; 0: default */
     enum walk_next (*next)(void *context, bool wait, struct walk_name *name);

@@ -9,8 +9,10 @@
 #include "stages/walk_private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void count(_Atomic uint64_t *counter, uint64_t amount)
 {
@@ -45,14 +47,13 @@ static void close_stream(struct walk *walk, struct open_stream *stream)
 static int submit_chunk(struct walk *walk, struct open_stream *stream, struct item_view *view)
 {
     const char *attachment = stream->path + stream->directory_bytes + stream->name_bytes + 1;
-    size_t block_bytes = walk->setup->block_bytes;
+    const struct batch_shape *shape = &walk->setup->shape;
     uint64_t rest = stream->stat.size_bytes - stream->offset;
-    size_t bytes = rest < block_bytes ? (size_t)rest : block_bytes;
-    batch_clear(view);
-    struct file_record *record =
-        batch_add(view, block_bytes, stream->path, stream->directory_bytes,
-                  stream->path + stream->directory_bytes, stream->name_bytes, attachment,
-                  stream->attachment_bytes, bytes);
+    size_t bytes = rest < shape->block_bytes ? (size_t)rest : shape->block_bytes;
+    batch_clear(view, shape);
+    struct file_record *record = batch_add(
+        view, shape, stream->path, stream->directory_bytes, stream->path + stream->directory_bytes,
+        stream->name_bytes, attachment, stream->attachment_bytes, bytes);
     record->stat = stream->stat;
     record->serial = stream->serial;
     record->offset = stream->offset;
@@ -129,24 +130,22 @@ static int open_bundle(struct walk *walk)
         error = lane_acquire(lane, &walk->bundle);
     if (error)
         return error;
-    batch_clear(&walk->bundle);
+    batch_clear(&walk->bundle, &walk->setup->shape);
     walk->bundle_open = true;
     return 0;
 }
 
 /* A record in the open bundle, or in a new one. */
-static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *name,
-                         size_t name_bytes, const struct scan_name *requested, size_t data_bytes,
-                         struct file_record **record)
+static int add_with(struct walk *walk, size_t directory_bytes, const char *name, size_t name_bytes,
+                    const void *attachment, size_t attachment_bytes, size_t data_bytes,
+                    struct file_record **record)
 {
-    const void *attachment = requested ? scan_name_attachment(requested) : "";
-    size_t attachment_bytes = requested ? requested->attachment_bytes : 0;
     for (;;) {
         int error = walk->bundle_open ? 0 : open_bundle(walk);
         if (error)
             return error;
-        *record = batch_add(&walk->bundle, walk->setup->block_bytes, walk->path, directory_bytes,
-                            name, name_bytes, attachment, attachment_bytes, data_bytes);
+        *record = batch_add(&walk->bundle, &walk->setup->shape, walk->path, directory_bytes, name,
+                            name_bytes, attachment, attachment_bytes, data_bytes);
         if (*record)
             break;
         error = emit_flush(walk);
@@ -154,8 +153,20 @@ static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *
             return error;
     }
     (*record)->serial = ++walk->serial;
-    (*record)->algorithms = requested ? requested->algorithms : walk->algorithms;
+    (*record)->algorithms = walk->algorithms;
     return 0;
+}
+
+static int add_to_bundle(struct walk *walk, size_t directory_bytes, const char *name,
+                         size_t name_bytes, const struct scan_name *requested, size_t data_bytes,
+                         struct file_record **record)
+{
+    int error = add_with(walk, directory_bytes, name, name_bytes,
+                         requested ? scan_name_attachment(requested) : "",
+                         requested ? requested->attachment_bytes : 0, data_bytes, record);
+    if (!error && requested)
+        (*record)->algorithms = requested->algorithms;
+    return error;
 }
 
 int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_t name_bytes,
@@ -181,7 +192,8 @@ int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_
 
 static uint16_t flags_for(const struct walk *walk)
 {
-    bool follow = walk->frames[walk->depth - 1].is_operands || walk->setup->follow_links;
+    bool follow = walk->setup->follow_links ||
+                  (walk->frames[walk->depth - 1].is_operands && !walk->setup->all_kinds);
     return follow ? 0 : FILE_NO_FOLLOW;
 }
 
@@ -236,15 +248,65 @@ int emit_read_once(struct walk *walk, size_t directory_bytes, const struct scan_
     return emit_flush(walk);
 }
 
+int emit_entry(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+               const struct file_stat *stat)
+{
+    if (directory_bytes + entry->name_bytes > BATCH_PATH_MAX)
+        return emit_note(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, NULL,
+                         fault_of(TM_FAULT_TOO_LONG), 0);
+    struct file_record *record;
+    size_t data_bytes = 0;
+    if (S_ISLNK(stat->mode)) /* some file systems do not say how long the target is */
+        data_bytes = stat->size_bytes && stat->size_bytes < PATH_MAX ? stat->size_bytes : PATH_MAX;
+    int error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
+                              NULL, data_bytes, &record);
+    if (error)
+        return error;
+    record->stat = *stat;
+    record->flags |= FILE_NOT_FILE;
+    if (!S_ISLNK(stat->mode))
+        record->state = FILE_READ;
+    return 0;
+}
+
+/* Whether the file came before under another name, which then is all that is said of it. */
+static int emit_link(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                     bool *is_link)
+{
+    size_t end =
+        walk_path_append(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, false);
+    const struct link_name *first;
+    int error = end ? links_meet(walk->links, &entry->stat, walk->path, end, &first) : -ENOMEM;
+    walk->path[directory_bytes] = '\0';
+    *is_link = !error && first;
+    if (!*is_link)
+        return error;
+    struct file_record *record;
+    error = add_with(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, first->path,
+                     first->bytes, 0, &record);
+    if (error)
+        return error;
+    record->stat = entry->stat;
+    record->flags |= FILE_NOT_FILE | FILE_HARD_LINK;
+    record->state = FILE_READ;
+    return 0;
+}
+
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
               const struct scan_name *requested)
 {
     if (directory_bytes + entry->name_bytes > BATCH_PATH_MAX)
         return emit_note(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
                          requested, fault_of(TM_FAULT_TOO_LONG), 0);
+    if (walk->links && entry->stat.links > 1) {
+        bool is_link;
+        int error = emit_link(walk, directory_bytes, entry, &is_link);
+        if (error || is_link)
+            return error;
+    }
     count(&walk->setup->totals->files, 1);
     count(&walk->setup->totals->bytes, entry->stat.size_bytes);
-    if (entry->stat.size_bytes >= walk->setup->block_bytes)
+    if (entry->stat.size_bytes >= walk->setup->shape.block_bytes)
         return begin_stream(walk, directory_bytes, entry, requested);
     struct file_record *record;
     int error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,

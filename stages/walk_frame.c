@@ -162,8 +162,8 @@ static int list_names(struct walk *walk, struct frame *frame)
                                .after_bytes = frame->resume_bytes,
                                .after_is_directory = frame->resume_is_directory,
                                .memory_bytes = walk->memory_bytes / 2};
-    int error = name_list_read(&frame->names, walk->path, frame->path_bytes,
-                               walk->setup->follow_links, &range);
+    int error =
+        name_list_read(&frame->names, walk->path, frame->path_bytes, walk_scan_flags(walk), &range);
     if (error)
         return error;
     frame->has_names = true;
@@ -178,8 +178,8 @@ int frame_push(struct walk *walk, size_t path_bytes, const struct item_view *ans
     if (!frame)
         return -ENOMEM;
     frame->path_bytes = path_bytes;
-    frame->device = answer->device;
-    frame->inode = answer->inode;
+    frame->device = answer->stat.device;
+    frame->inode = answer->stat.inode;
     if (answer->too_large)
         frame->dropped = true; /* nothing taken yet: to be listed from the start */
     else if (copy_answer(walk, frame, answered))
@@ -256,8 +256,10 @@ static int request_status(struct walk *walk, struct frame *frame, bool head)
     int error = head ? lane_acquire(lane, &view) : lane_try_acquire(lane, &view, 1);
     if (error)
         return error;
-    bool follow = frame->is_operands || walk->setup->follow_links;
-    scan_request_status(&view, walk->path, frame->path_bytes, follow);
+    uint8_t flags = walk_scan_flags(walk);
+    if (frame->is_operands && !walk->setup->all_kinds)
+        flags |= SCAN_FOLLOW;
+    scan_request_status(&view, walk->path, frame->path_bytes, flags);
     int added = 1;
     while (added > 0 && scan_request_of(&view)->name_count < STATUS_NAMES_MAX)
         added = add_next_name(walk, frame, &view, false);
@@ -363,7 +365,7 @@ int frame_enter(struct walk *walk, size_t path_bytes, struct item_view *view)
     int error = lane_acquire(lane, view);
     if (error)
         return error;
-    scan_request_directory(view, walk->path, path_bytes, walk->setup->follow_links);
+    scan_request_directory(view, walk->path, path_bytes, walk_scan_flags(walk));
     error = lane_submit(lane, view);
     return error ? error : lane_wait(lane, view);
 }
@@ -371,7 +373,7 @@ int frame_enter(struct walk *walk, size_t path_bytes, struct item_view *view)
 static void request_entry(struct walk *walk, const struct frame *frame,
                           const struct scan_entry *entry, const struct item_view *view)
 {
-    scan_request_directory(view, walk->path, frame->path_bytes, walk->setup->follow_links);
+    scan_request_directory(view, walk->path, frame->path_bytes, walk_scan_flags(walk));
     char *path = scan_path_of(view);
     size_t end = frame->path_bytes + entry->name_bytes;
     memcpy(path + frame->path_bytes, scan_entry_name(entry), entry->name_bytes);

@@ -107,19 +107,20 @@ int name_list_add(struct name_list *list, struct name_range *range, const char *
 }
 
 /* Whether an entry counts as a directory; false in *wanted: not listed at all. */
-static bool look_at(int fd, const struct dirent *found, bool follow, bool *wanted)
+static bool look_at(int fd, const struct dirent *found, uint8_t flags, bool *wanted)
 {
     struct stat status;
     const char *name = found->d_name;
     bool is_dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-    *wanted = !is_dots && (follow || found->d_type != DT_LNK);
+    bool follow = flags & SCAN_FOLLOW;
+    *wanted = !is_dots && (flags || found->d_type != DT_LNK);
     if (*wanted && (found->d_type == DT_UNKNOWN || found->d_type == DT_LNK) &&
         fstatat(fd, name, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISDIR(status.st_mode);
     return found->d_type == DT_DIR;
 }
 
-int name_list_read(struct name_list *list, const char *path, size_t path_bytes, bool follow,
+int name_list_read(struct name_list *list, const char *path, size_t path_bytes, uint8_t flags,
                    struct name_range *range)
 {
     *list = (struct name_list){0};
@@ -137,7 +138,7 @@ int name_list_read(struct name_list *list, const char *path, size_t path_bytes, 
     errno = 0;
     while (!error && (found = readdir(directory))) {
         bool wanted;
-        bool is_directory = look_at(fd, found, follow, &wanted);
+        bool is_directory = look_at(fd, found, flags, &wanted);
         if (wanted)
             error = name_list_add(list, range, found->d_name, is_directory);
         errno = 0;

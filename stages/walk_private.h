@@ -2,6 +2,7 @@
 #ifndef TREEMILL_STAGES_WALK_PRIVATE_H
 #define TREEMILL_STAGES_WALK_PRIVATE_H
 
+#include "stages/links.h"
 #include "stages/scan.h"
 #include "stages/walk.h"
 
@@ -30,8 +31,9 @@ struct name_range {
     struct listed upper; /* only names below it are still wanted; in the list's text */
 };
 
-/* Lists the names of a directory that are in the range, sorted. 0 or -errno. */
-int name_list_read(struct name_list *list, const char *path, size_t path_bytes, bool follow,
+/* Lists the names of a directory that are in the range, sorted; flags: enum scan_flags. 0 or
+ * -errno. */
+int name_list_read(struct name_list *list, const char *path, size_t path_bytes, uint8_t flags,
                    struct name_range *range);
 /* Takes one name in, in any order; what does not fit any more is dropped from the end. 0 or
  * -ENOMEM. */
@@ -110,6 +112,7 @@ struct walk {
     uint64_t serial;
     struct walk_name pending_name; /* taken from the source, did not fit the last request */
     bool name_is_pending;
+    struct links *links; /* all_kinds: files that have more names than one */
 };
 
 /* walk_frame.c. -errno ends the walk. */
@@ -138,6 +141,9 @@ int emit_read_once(struct walk *walk, size_t directory_bytes, const struct scan_
 /* A fault of a path that is not read. */
 int emit_note(struct walk *walk, size_t directory_bytes, const char *name, size_t name_bytes,
               const struct scan_name *requested, struct tm_fault fault, uint16_t flags);
+/* What has no data of its own to be read: a directory, link or special file. */
+int emit_entry(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+               const struct file_stat *stat);
 /* Sends the bundle that is being filled. */
 int emit_flush(struct walk *walk);
 /* Sends chunks of the open streams as far as credits are free; costs nothing if none is open. */
@@ -145,6 +151,12 @@ int emit_pump(struct walk *walk);
 /* Sends all that is left. */
 int emit_finish(struct walk *walk);
 void emit_free(struct walk *walk);
+
+static inline uint8_t walk_scan_flags(const struct walk *walk)
+{
+    return (uint8_t)((walk->setup->follow_links ? SCAN_FOLLOW : 0) |
+                     (walk->setup->all_kinds ? SCAN_ALL_KINDS : 0));
+}
 
 static inline struct frame *walk_top(struct walk *walk)
 {

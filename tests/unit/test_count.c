@@ -96,6 +96,10 @@ static enum walk_next next_name(void *context, bool wait, struct walk_name *name
     return WALK_NAME;
 }
 
+static const struct batch_shape shape = {.block_bytes = 65536,
+                                         .files_max = BATCH_FILES_DEFAULT,
+                                         .meta_bytes = 65536};
+
 static void walk(const struct count_setup *how, struct walk_totals *totals)
 {
     struct tm_graph *graph;
@@ -110,7 +114,7 @@ static void walk(const struct count_setup *how, struct walk_totals *totals)
         .lane[1] = {.stage = {{.ops = &pass_stage, .model = MODEL_INLINE}},
                     .stage_count = 1,
                     .items = 2,
-                    .input_bytes = batch_input_bytes(65536),
+                    .input_bytes = batch_input_bytes(&shape),
                     .output_bytes = 64,
                     .sink = ignore_batch,
                     .sink_context = &graph,
@@ -121,7 +125,7 @@ static void walk(const struct count_setup *how, struct walk_totals *totals)
     struct walk_setup walk = {.graph = graph,
                               .scan_lane = graph_lane(graph, 0),
                               .data_lane = graph_lane(graph, 1),
-                              .block_bytes = 65536,
+                              .shape = shape,
                               .selection = how->selection,
                               .follow_links = how->follow_links,
                               .one_file_system = how->one_file_system,

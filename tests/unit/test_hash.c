@@ -23,20 +23,21 @@ static struct hash_job job = {.algorithms = 1u << DIGEST_SHA256 | 1u << DIGEST_M
  * three sets of algorithms. */
 static struct item_view make_bundle(void)
 {
-    size_t bytes = BATCH_META_BYTES + DATA_BYTES + hash_output_bytes(&job) + sizeof(struct tm_item);
+    size_t bytes = batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES + hash_output_bytes(&job, BATCH_FILES_DEFAULT) + sizeof(struct tm_item);
     uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(memory != MAP_FAILED);
-    struct item_view view = {.input = memory, .output = memory + BATCH_META_BYTES + DATA_BYTES};
-    view.item = (struct tm_item *)(view.output + hash_output_bytes(&job));
+    struct item_view view = {.input = memory, .output = memory + batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES};
+    view.item = (struct tm_item *)(view.output + hash_output_bytes(&job, BATCH_FILES_DEFAULT));
     struct batch *batch = batch_of(&view);
-    batch_clear(&view);
+    const struct batch_shape shape = batch_shape_of(DATA_BYTES, BATCH_FILES_DEFAULT, 0);
+    batch_clear(&view, &shape);
     batch->file_count = FILES;
     for (unsigned i = 0; i < FILES; i++) {
         struct file_record *file = &batch->file[i];
         *file = (struct file_record){.algorithms = job.algorithms, .state = FILE_READ};
         if (i % 3)
             file->algorithms = i % 3 == 1 ? 1u << DIGEST_SHA256 : 1u << DIGEST_MD5;
-        file->data = BATCH_META_BYTES + i * FILE_BYTES;
+        file->data = batch_meta_bytes(BATCH_FILES_DEFAULT) + i * FILE_BYTES;
         file->data_bytes = i * 200;
         memset(view.input + file->data, (int)i, FILE_BYTES);
     }

@@ -70,7 +70,7 @@ START_TEST(stage_precedence)
 
     environment_stages = "red=threads:2";
     REFUSE("TREEMILL_STAGES: bad value 'red=threads:2': stage 'red' is unknown "
-           "(accepted: scan, read, hash, write)",
+           "(accepted: scan, read, hash, compress, write)",
            "hash", "x");
     PARSE("info"); /* a verb without stages does not look at it */
     environment_stages = "";

@@ -97,6 +97,10 @@ static void pass_on(void *state, const struct item_view *view)
 
 static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
 
+static const struct batch_shape shape = {.block_bytes = 65536,
+                                         .files_max = BATCH_FILES_DEFAULT,
+                                         .meta_bytes = 65536};
+
 static enum walk_next next_name(void *context, bool wait, struct walk_name *name)
 {
     struct seen *seen = context;
@@ -125,7 +129,7 @@ static char *walk_with(size_t memory_bytes, enum model model, uint32_t scan_item
         .lane[1] = {.stage = {{&pass_stage, NULL, MODEL_INLINE, 0, false}},
                     .stage_count = 1,
                     .items = 2,
-                    .input_bytes = batch_input_bytes(65536),
+                    .input_bytes = batch_input_bytes(&shape),
                     .output_bytes = 64,
                     .sink = take_batch,
                     .sink_context = &seen,
@@ -136,7 +140,7 @@ static char *walk_with(size_t memory_bytes, enum model model, uint32_t scan_item
     struct walk_setup walk = {.graph = seen.graph,
                               .scan_lane = graph_lane(seen.graph, 0),
                               .data_lane = graph_lane(seen.graph, 1),
-                              .block_bytes = 65536,
+                              .shape = shape,
                               .selection = selection,
                               .memory_bytes = memory_bytes,
                               .next = next_name,
@@ -246,25 +250,25 @@ END_TEST
 START_TEST(a_batch_is_full_by_files_by_text_and_by_data)
 {
     static struct tm_item item;
-    size_t bytes = batch_input_bytes(65536);
+    size_t bytes = batch_input_bytes(&shape);
     struct item_view view = {.item = &item, .input = malloc(bytes)};
     char name[60000];
     memset(name, 'n', sizeof name);
-    batch_clear(&view);
-    for (int i = 0; i < BATCH_FILES_MAX; i++)
-        ck_assert_ptr_nonnull(batch_add(&view, 65536, "d/", 2, "f", 1, "att", 3, 10));
-    ck_assert_ptr_null(batch_add(&view, 65536, "d/", 2, "f", 1, "", 0, 10));
-    struct file_record *last = &batch_of(&view)->file[BATCH_FILES_MAX - 1];
+    batch_clear(&view, &shape);
+    for (int i = 0; i < BATCH_FILES_DEFAULT; i++)
+        ck_assert_ptr_nonnull(batch_add(&view, &shape, "d/", 2, "f", 1, "att", 3, 10));
+    ck_assert_ptr_null(batch_add(&view, &shape, "d/", 2, "f", 1, "", 0, 10));
+    struct file_record *last = &batch_of(&view)->file[BATCH_FILES_DEFAULT - 1];
     ck_assert_str_eq(batch_path(&view, last), "d/f");
     ck_assert_mem_eq(view.input + last->attachment, "att", 3);
     ck_assert(last->flags & FILE_SAME_DIRECTORY);
     ck_assert(!(batch_of(&view)->file[0].flags & FILE_SAME_DIRECTORY));
-    batch_clear(&view);
-    ck_assert_ptr_nonnull(batch_add(&view, 65536, "", 0, "f", 1, "", 0, 65535));
-    ck_assert_ptr_null(batch_add(&view, 65536, "", 0, "g", 1, "", 0, 64));
-    batch_clear(&view);
-    ck_assert_ptr_nonnull(batch_add(&view, 65536, "", 0, name, BATCH_PATH_MAX, "", 0, 1));
-    ck_assert_ptr_null(batch_add(&view, 65536, "", 0, name, BATCH_PATH_MAX, "", 0, 1));
+    batch_clear(&view, &shape);
+    ck_assert_ptr_nonnull(batch_add(&view, &shape, "", 0, "f", 1, "", 0, 65535));
+    ck_assert_ptr_null(batch_add(&view, &shape, "", 0, "g", 1, "", 0, 64));
+    batch_clear(&view, &shape);
+    ck_assert_ptr_nonnull(batch_add(&view, &shape, "", 0, name, BATCH_PATH_MAX - 4096, "", 0, 1));
+    ck_assert_ptr_null(batch_add(&view, &shape, "", 0, name, BATCH_PATH_MAX, "", 0, 1));
     free(view.input);
 }
 END_TEST
