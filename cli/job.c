@@ -216,6 +216,9 @@ struct walk_setup job_walk_setup(const struct job *job, struct tm_graph *graph,
         .follow_links = job->options->dereference,
         .one_file_system = job->options->one_file_system,
         .read_special = job->options->special == SPECIAL_READ,
+        .all_kinds = job->all_kinds,
+        .left_out = job->left_out,
+        .left_out_count = job->left_out_count,
         .totals = totals,
     };
 }
@@ -411,6 +414,7 @@ int job_end(struct job *job)
             .done = done_text(job, done, sizeof done),
             .files = job->files_good,
             .bytes = job->bytes_good,
+            .output_bytes = job->output_bytes,
             .errors = report_error_count(job->report) - job->errors_counted,
             .skipped = report_skipped_count(job->report),
             .differing = job->differing,

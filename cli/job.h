@@ -42,12 +42,17 @@ struct job {
     struct plan plan;
     struct tm_graph *graph;
     struct walk_totals totals;
+    /* Of the walk. */
+    bool all_kinds;
+    struct walk_place left_out[4];
+    unsigned left_out_count;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
     _Atomic uint64_t files_done;
     _Atomic uint64_t stdin_bytes;
     /* The sink's thread; read when the graph has ended. */
     uint64_t files_good, bytes_good;
-    uint64_t changed; /* hashed all the same, --on-change=warn */
+    uint64_t output_bytes; /* written by a verb that writes data; 0: it does not */
+    uint64_t changed;      /* hashed all the same, --on-change=warn */
     uint64_t differing, missing, extra;
     uint64_t errors_counted; /* error lines of files that are among those */
     uint64_t malformed;      /* manifests, and files in them, that could not be used */
@@ -84,6 +89,11 @@ void job_report_failure(struct job *job, struct tm_graph *graph);
 /* For the sink: counts a record as dealt with, and reports its fault if it has one. True: it is
  * whole and good. */
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file);
+
+/* For the sink, --json: tells of a record that was good; hash: what computed its digests, or NULL.
+ * 0 or -errno. */
+int job_send_event(struct job *job, const struct hash_job *hash, const struct item_view *view,
+                   unsigned index);
 
 /* For the sink: ends the job before all names have been dealt with (--fail-fast). */
 void job_stop(struct job *job);

@@ -12,6 +12,8 @@
  *   stages/hash.c         digests of what the slabs hold      (digest.c: the algorithms)
  *   stages/render.c       lines of a manifest from digests    (manifest_*.c: the formats)
  *   stages/compare.c      verify: digests against those expected
+ *   stages/pack*.c        create: pieces of an archive    (archive_*.c, zip*.c: their headers)
+ *   stages/codec*.c       compression of blocks, and the containers that they make
  *
  *   pipeline/graph.h      what an item, a stage, a lane and a graph are
  *   pipeline/queue.c      the queue between two stages
@@ -48,6 +50,8 @@ static int run_verb(const struct options *options)
         return verb_hash(options);
     case VERB_VERIFY:
         return verb_verify(options);
+    case VERB_CREATE:
+        return verb_create(options);
     case VERB_INFO:
         return verb_info(options);
     case VERB_COMPLETION:

@@ -24,6 +24,7 @@
 #define VERB_LIST(X)                                                                               \
     X(VERB_HASH, "hash")                                                                           \
     X(VERB_VERIFY, "verify")                                                                       \
+    X(VERB_CREATE, "create")                                                                       \
     X(VERB_INFO, "info")                                                                           \
     X(VERB_COMPLETION, "completion")                                                               \
     X(VERB_MAN, "man")                                                                             \
@@ -42,6 +43,13 @@ enum special_policy { SPECIAL_SKIP, SPECIAL_READ };
 enum extra_policy { EXTRA_REPORT, EXTRA_FAIL, EXTRA_IGNORE };
 enum change_policy { CHANGE_WARN, CHANGE_FAIL, CHANGE_RETRY };
 enum fsync_policy { FSYNC_NONE, FSYNC_FILE, FSYNC_END };
+enum archive_format {
+    ARCHIVE_BY_SUFFIX,
+    ARCHIVE_TAR,
+    ARCHIVE_TAR_GZ,
+    ARCHIVE_TAR_ZST,
+    ARCHIVE_ZIP
+};
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* One of --exclude, --include, --exclude-from (text is a file of patterns) and --exclude-vcs (no
@@ -106,7 +114,7 @@ struct options {
     struct option_memory memory;
     uint64_t block_size_bytes; /* 0: chosen */
     int order;                 /* enum output_order */
-    int engine;                /* enum digest_engine of stages/digest.h */
+    int engine;                /* hash, verify: enum digest_engine; create: enum codec_engine */
 
     struct option_rules rules;
     bool exclude_caches;
@@ -127,6 +135,13 @@ struct options {
     unsigned on_change_retries;
     bool fail_fast;
 
+    int archive_format; /* enum archive_format */
+    unsigned level;     /* LEVEL_DEFAULT: not given */
+    bool rsyncable, single_member;
+    unsigned long_log; /* log2 of the window; 0: not given */
+    bool reproducible, numeric_owner;
+    const char *manifest; /* file to write; NULL: none */
+
     struct option_algorithms algorithms;
     int format; /* enum manifest_format of stages/manifest.h */
 
@@ -139,6 +154,9 @@ struct options {
     bool quiet, verbose, json, stats;
     int color; /* enum color_mode; NO_COLOR is taken into account */
 };
+
+/* struct options.level */
+#define LEVEL_DEFAULT 0
 
 enum option_kind {
     OPTION_FLAG,      /* bool: set */
@@ -160,6 +178,7 @@ enum option_group {
     GROUP_SELECTION,
     GROUP_LIST,
     GROUP_CHECK,
+    GROUP_FORMAT,
     GROUP_OUTPUT,
     GROUP_PROGRESS,
     GROUP_GENERAL,

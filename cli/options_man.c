@@ -248,16 +248,18 @@ static void print_stages(FILE *stream)
               "An event loop with D operations in flight: what needs no waiting is done at once, "
               "pipes and sockets when they are ready, the rest by helper threads.");
     fputs(".PP\n", stream);
-    print_text(stream, "A COUNT of 0 or auto, or none, is chosen by the program. KEY loops: how "
-                       "many event loops share the D operations of uring and epoll. KEY io: how "
-                       "each worker of processes does its reading, sync, uring or epoll; KEY depth: "
-                       "its operations in flight, with the last two.");
+    print_text(stream,
+               "A COUNT of 0 or auto, or none, is chosen by the program. KEY loops: how "
+               "many event loops share the D operations of uring and epoll. KEY io: how "
+               "each worker of processes does its reading, sync, uring or epoll; KEY depth: "
+               "its operations in flight, with the last two.");
     fputs(".PP\n", stream);
-    print_text(stream, "A model that is asked for by name and not to be had is an error that gives "
-                       "the reason; treemill info tells beforehand. Computing gains nothing from an "
-                       "event loop. On files that are in the page cache threads are as fast as a "
-                       "ring, or faster; where each read takes milliseconds, 64 in flight are many "
-                       "times as fast as one reader.");
+    print_text(stream,
+               "A model that is asked for by name and not to be had is an error that gives "
+               "the reason; treemill info tells beforehand. Computing gains nothing from an "
+               "event loop. On files that are in the page cache threads are as fast as a "
+               "ring, or faster; where each read takes milliseconds, 64 in flight are many "
+               "times as fast as one reader.");
 }
 
 static void print_manifests(FILE *stream)

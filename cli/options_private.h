@@ -27,4 +27,16 @@ int options_choice_find(const char *const *choices, const char *text);
 void options_append_name(char *list, size_t capacity, const char *prefix, const char *name);
 void options_append_choices(char *list, size_t capacity, const char *const *choices);
 
+/* parse() of the rows with values of a form of their own (options_set.c). */
+int options_set_stages(const char *value, bool from_environment, struct options *options,
+                       char *reason, size_t capacity);
+int options_set_memory(const char *value, bool from_environment, struct options *options,
+                       char *reason, size_t capacity);
+int options_set_newer(const char *value, bool from_environment, struct options *options,
+                      char *reason, size_t capacity);
+int options_set_on_change(const char *value, bool from_environment, struct options *options,
+                          char *reason, size_t capacity);
+/* In the order of enum change_policy; the last one takes a number. */
+extern const char *const options_changes[];
+
 #endif

@@ -1,6 +1,7 @@
-/* The tables of verbs and options, and the few values that have a form of their own. */
-#include "cli/options.h"
+/* The table of options. */
+#include "cli/options_private.h"
 #include "cli/progress.h"
+#include "stages/codec.h"
 #include "stages/digest.h"
 #include "stages/manifest.h"
 
@@ -10,7 +11,10 @@
 #define BIT(verb)   (1u << (verb))
 #define HASH        BIT(VERB_HASH)
 #define VERIFY      BIT(VERB_VERIFY)
-#define JOBS        (HASH | VERIFY)
+#define CREATE      BIT(VERB_CREATE)
+#define DIGESTS     (HASH | VERIFY)
+#define WALKS       (HASH | CREATE)
+#define JOBS        (HASH | VERIFY | CREATE)
 #define EVERY       (BIT(VERB_COUNT) - 1)
 #define FIELD(name) offsetof(struct options, name)
 
@@ -19,20 +23,22 @@
 #define MS  UINT64_C(1000000)
 #define DAY (86400000 * MS)
 
-static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 /* Each list in the order of its enum. */
 #define LIST_NAME(identifier, name) name,
-static const char *const verb_names[] = {VERB_LIST(LIST_NAME) NULL};
 static const char *const orders[] = {"path", "none", NULL};
 static const char *const formats[] = {MANIFEST_FORMAT_LIST(LIST_NAME) NULL};
 static const char *const extras[] = {"report", "fail", "ignore", NULL};
 static const char *const specials[] = {"skip", "read", NULL};
 static const char *const fsyncs[] = {"none", "file", "end", NULL};
-static const char *const changes[] = {"warn", "fail", "retry:", NULL};
 static const char *const engines[] = {"auto", "openssl", "multibuffer", NULL};
 _Static_assert(DIGEST_ENGINE_AUTO == 0 && DIGEST_ENGINE_OPENSSL == 1 &&
                    DIGEST_ENGINE_MULTIBUFFER == 2,
                "the choices of --engine are in the order of enum digest_engine");
+static const char *const codec_engines[] = {"auto", "isal", "libdeflate", "zlib", "zstd", NULL};
+_Static_assert(CODEC_ENGINE_AUTO == 0 && CODEC_ENGINE_ISAL == 1 && CODEC_ENGINE_LIBDEFLATE == 2 &&
+                   CODEC_ENGINE_ZLIB == 3 && CODEC_ENGINE_ZSTD == 4,
+               "the choices of --engine are in the order of enum codec_engine");
+static const char *const archive_formats[] = {"auto", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
 _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2 &&
                    PROGRESS_JSON == 3,
@@ -40,123 +46,6 @@ _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const algorithms[] = {DIGEST_LIST(LIST_NAME) NULL};
 _Static_assert((int)DIGEST_COUNT <= OPTIONS_ALGORITHMS_MAX, "all can be asked for at once");
-
-/* A row is read as a paragraph here, not as a column of fields. */
-/* clang-format off */
-static const struct verb_row verb_table[VERB_COUNT] = {
-    [VERB_HASH] =
-        {.name = "hash", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
-         .operand_name = "PATH", .complete = COMPLETE_FILE,
-         .help = "write a checksum manifest of files and trees",
-         .man = "Reads each PATH, directories with all that is below them, and writes one line "
-                "per regular file to standard output, or to the file of --output. A PATH of - is "
-                "standard input. Lines come in the bytewise order of the paths and do not depend "
-                "on the number of workers. Symbolic links are not followed; FIFOs, sockets and "
-                "devices are skipped with a notice.",
-         .examples = {"treemill hash -o photos.sha256 photos",
-                      "Checksums of a tree, for sha256sum -c or treemill verify.",
-                      "treemill hash -a sha256,md5 --format=hashdeep --exclude='*.tmp' .",
-                      "Two digests in one read, without temporary files."}},
-    [VERB_VERIFY] =
-        {.name = "verify", .operands = "MANIFEST...", .operands_min = 1,
-         .operands_max = UINT32_MAX, .operand_name = "MANIFEST", .complete = COMPLETE_FILE,
-         .help = "check files against checksum manifests",
-         .man = "Reads each MANIFEST (- is standard input), finds out its format by itself, and "
-                "compares the files that it names with it. Names are relative to the current "
-                "directory or to that of --directory. Differing, missing and unreadable files "
-                "are reported one by one.",
-         .examples = {"treemill verify -q photos.sha256", "Print only what does not match.",
-                      "treemill verify -C /mnt/backup --extra=fail photos.sha256",
-                      "Check a copy, and fail if it holds files that the manifest does not name."}},
-    [VERB_INFO] =
-        {.name = "info", .operands = "", .operand_name = "operand",
-         .help = "show what is available here, and why not",
-         .man = "Prints what this machine and this build offer to treemill, and for what is "
-                "missing the reason.",
-         .examples = {"treemill info", "What is available here, and why the rest is not.",
-                      "treemill info | grep -i cpu", "The number of usable CPUs."}},
-    [VERB_COMPLETION] =
-        {.name = "completion", .operands = "bash|zsh|fish", .operands_min = 1, .operands_max = 1,
-         .operand_name = "SHELL", .operand_choices = shells,
-         .help = "print the completions of a shell",
-         .man = "Prints a script that teaches the shell to complete verbs, options and their "
-                "values.",
-         .examples = {"source <(treemill completion bash)", "Completions for this bash session.",
-                      "treemill completion fish > ~/.config/fish/completions/treemill.fish",
-                      "Completions for every fish session."}},
-    [VERB_MAN] =
-        {.name = "man", .operands = "", .operand_name = "operand",
-         .help = "print the manual page (roff)",
-         .man = "Prints this page in the form that man(1) reads.",
-         .examples = {"treemill man | man -l -", "Read the manual page.",
-                      "treemill man > treemill.1", "Keep it as a file."}},
-    [VERB_HELP] =
-        {.name = "help", .operands = "[VERB]", .operands_max = 1, .operand_name = "VERB",
-         .operand_choices = verb_names, .help = "print the help of the program or of a verb",
-         .man = "The same as treemill VERB --help.",
-         .examples = {"treemill help", "Verbs and the most used options.", "treemill help hash",
-                      "All options of hash."}},
-};
-/* clang-format on */
-
-static int set_stages(const char *value, bool from_environment, struct options *options,
-                      char *reason, size_t capacity)
-{
-    return parse_stages(value, from_environment ? STAGE_BY_ENVIRONMENT : STAGE_BY_STAGES,
-                        options->stage, reason, capacity);
-}
-
-static int set_memory(const char *value, bool from_environment, struct options *options,
-                      char *reason, size_t capacity)
-{
-    struct option_memory memory = {0};
-    (void)from_environment;
-    if (parse_percent(value, &memory.percent) != 0 &&
-        (parse_size(value, &memory.bytes) != 0 || memory.bytes < MIB)) {
-        snprintf(reason, capacity, "accepted: 1M or more, such as 64M or 1GiB, or 1%% to 100%%");
-        return -EINVAL;
-    }
-    options->memory = memory;
-    return 0;
-}
-
-static int set_newer(const char *value, bool from_environment, struct options *options,
-                     char *reason, size_t capacity)
-{
-    struct option_newer newer = {.text = value};
-    (void)from_environment;
-    if (!*value) {
-        snprintf(reason, capacity, "accepted: YYYY-MM-DD, 'YYYY-MM-DD hh:mm', @SECONDS or a file");
-        return -EINVAL;
-    }
-    newer.is_date = parse_moment(value, &newer.moment) == 0;
-    options->newer = newer;
-    return 0;
-}
-
-static int set_on_change(const char *value, bool from_environment, struct options *options,
-                         char *reason, size_t capacity)
-{
-    enum { RETRIES_MAX = 100 };
-    const char *const retry = changes[CHANGE_RETRY];
-    uint64_t retries = 0;
-    (void)from_environment;
-
-    for (int i = 0; i < CHANGE_RETRY; i++) {
-        if (strcmp(value, changes[i]) == 0) {
-            options->on_change = i;
-            return 0;
-        }
-    }
-    if (strncmp(value, retry, strlen(retry)) == 0 &&
-        parse_count(value + strlen(retry), RETRIES_MAX, &retries) == 0 && retries > 0) {
-        options->on_change = CHANGE_RETRY;
-        options->on_change_retries = (unsigned)retries;
-        return 0;
-    }
-    snprintf(reason, capacity, "accepted: warn, fail, retry:1 to retry:%d", RETRIES_MAX);
-    return -EINVAL;
-}
 
 /* clang-format off */
 static const struct option_row option_table[] = {
@@ -170,11 +59,14 @@ static const struct option_row option_table[] = {
     {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed"},
+    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CREATE, .group = GROUP_STAGES,
+     .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
+     .help = "how data is compressed"},
     {.name = "write", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_WRITE,
      .help = "how results are written"},
     {.name = "stages", .argument = "LIST", .verbs = JOBS, .group = GROUP_STAGES,
-     .kind = OPTION_CALLBACK, .parse = set_stages, .environment = "TREEMILL_STAGES",
+     .kind = OPTION_CALLBACK, .parse = options_set_stages, .environment = "TREEMILL_STAGES",
      .help = "several at once: 'read=threads:2;hash=threads:8'",
      .man = "The flag of a stage prevails over it, and it prevails over the environment variable "
             "TREEMILL_STAGES. Stages of one model that follow each other may share workers: hash "
@@ -184,21 +76,26 @@ static const struct option_row option_table[] = {
      .help = "workers of the computing stages (0: one a CPU)",
      .man = "The default is 0. Usable are the CPUs of the affinity mask, limited by the quota of "
             "the control group. A count given to a stage itself prevails."},
-    {.name = "engine", .argument = "ENGINE", .verbs = JOBS, .group = GROUP_STAGES,
+    {.name = "engine", .argument = "ENGINE", .verbs = DIGESTS, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = engines,
      .help = "what computes sha256: auto, openssl, multibuffer",
      .man = "Several files can be computed at once, many small ones with AVX-512, AVX2 or the SHA "
             "instructions, two large ones with the SHA instructions (multibuffer); openssl "
             "computes one after another. The default, auto, measures which is faster. treemill "
             "info shows the figures."},
+    {.name = "engine", .argument = "ENGINE", .verbs = CREATE, .group = GROUP_STAGES,
+     .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = codec_engines,
+     .help = "what compresses: auto, isal, libdeflate, zlib, zstd",
+     .man = "gzip and zip are compressed by ISA-L at level 1 and by libdeflate at the others, if "
+            "nothing is said; zstd by libzstd."},
     {.name = "memory", .argument = "SIZE|N%", .verbs = JOBS, .group = GROUP_STAGES,
-     .kind = OPTION_CALLBACK, .parse = set_memory,
+     .kind = OPTION_CALLBACK, .parse = options_set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},
     {.name = "block-size", .argument = "SIZE", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = OPTION_BLOCK_BYTES_MIN,
      .maximum = OPTION_BLOCK_BYTES_MAX,
      .help = "bytes that are handed over at a time (4K to 64M)"},
-    {.name = "order", .argument = "ORDER", .verbs = JOBS, .group = GROUP_STAGES,
+    {.name = "order", .argument = "ORDER", .verbs = DIGESTS, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(order), .choices = orders,
      .help = "order of the results: path (default) or none",
      .man = "path: the same bytes whatever the workers; none: as they come."},
@@ -224,10 +121,10 @@ static const struct option_row option_table[] = {
      .help = "leave out .git, .svn, .hg and their like"},
     {.name = "exclude-caches", .verbs = JOBS, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
      .offset = FIELD(exclude_caches), .help = "leave out what lies beside a valid CACHEDIR.TAG"},
-    {.name = "files-from", .argument = "FILE", .verbs = HASH, .group = GROUP_SELECTION,
+    {.name = "files-from", .argument = "FILE", .verbs = WALKS, .group = GROUP_SELECTION,
      .kind = OPTION_LIST, .offset = FIELD(files_from), .complete = COMPLETE_FILE,
      .help = "take paths from FILE, too (-: standard input)"},
-    {.name = "null", .letter = '0', .verbs = HASH, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
+    {.name = "null", .letter = '0', .verbs = WALKS, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
      .offset = FIELD(null_separated), .help = "paths of --files-from end with a NUL byte"},
     {.name = "one-file-system", .letter = 'x', .verbs = JOBS, .group = GROUP_SELECTION,
      .kind = OPTION_FLAG, .offset = FIELD(one_file_system),
@@ -240,14 +137,14 @@ static const struct option_row option_table[] = {
      .man = "With read, a FIFO, Unix stream socket or device named on the command line or by "
             "--files-from is read to its end. With --hash=epoll or uring one loop reads hundreds "
             "of them at once. Those found below a directory are skipped in any case."},
-    {.name = "max-size", .argument = "SIZE", .verbs = HASH, .group = GROUP_SELECTION,
+    {.name = "max-size", .argument = "SIZE", .verbs = WALKS, .group = GROUP_SELECTION,
      .kind = OPTION_SIZE, .offset = FIELD(max_size_bytes), .maximum = UINT64_MAX,
      .help = "leave out files larger than SIZE"},
-    {.name = "min-size", .argument = "SIZE", .verbs = HASH, .group = GROUP_SELECTION,
+    {.name = "min-size", .argument = "SIZE", .verbs = WALKS, .group = GROUP_SELECTION,
      .kind = OPTION_SIZE, .offset = FIELD(min_size_bytes), .maximum = UINT64_MAX,
      .help = "leave out files smaller than SIZE"},
-    {.name = "newer", .argument = "DATE|FILE", .verbs = HASH, .group = GROUP_SELECTION,
-     .kind = OPTION_CALLBACK, .parse = set_newer, .complete = COMPLETE_FILE,
+    {.name = "newer", .argument = "DATE|FILE", .verbs = WALKS, .group = GROUP_SELECTION,
+     .kind = OPTION_CALLBACK, .parse = options_set_newer, .complete = COMPLETE_FILE,
      .help = "only files modified later than DATE or FILE",
      .man = "DATE is YYYY-MM-DD, optionally with a time (hh:mm or hh:mm:ss) and a zone (Z or "
             "+hh:mm), local time without one; or @SECONDS since 1970. Anything else, also "
@@ -292,21 +189,55 @@ static const struct option_row option_table[] = {
      .help = "files in no manifest: report, fail or ignore",
      .man = "The default is ignore. report prints them, fail makes the exit status 1 as well."},
 
+    /* Archive */
+    {.name = "format", .argument = "FORMAT", .verbs = CREATE, .group = GROUP_FORMAT,
+     .kind = OPTION_CHOICE, .offset = FIELD(archive_format), .choices = archive_formats,
+     .help = "auto (by suffix), tar, tar.gz, tar.zst or zip"},
+    {.name = "level", .letter = 'l', .argument = "N", .verbs = CREATE, .group = GROUP_FORMAT,
+     .kind = OPTION_COUNT, .offset = FIELD(level), .minimum = 1, .maximum = 19,
+     .help = "1 (fast) to 12 for gzip and zip, to 19 for zstd; also -1 to -19",
+     .man = "The default is 6 for gzip and zip, 3 for zstd."},
+    {.name = "rsyncable", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+     .offset = FIELD(rsyncable), .help = "small changes of the input change little of the output",
+     .man = "Blocks are divided where the content says so; the archive becomes some percent "
+            "larger."},
+    {.name = "single-member", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+     .offset = FIELD(single_member), .help = "one gzip member, for readers that know no more",
+     .man = "Without it gzip output is a sequence of members, as RFC 1952 allows, which treemill "
+            "decompresses in parallel."},
+    {.name = "long", .argument = "LOG", .verbs = CREATE, .group = GROUP_FORMAT,
+     .kind = OPTION_COUNT, .offset = FIELD(long_log), .minimum = 20, .maximum = 27,
+     .help = "zstd: blocks and window of 2^LOG bytes (20 to 27)",
+     .man = "Finds repetitions that are far apart. A block for each worker must fit in memory."},
+    {.name = "reproducible", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+     .offset = FIELD(reproducible),
+     .help = "the same archive from the same files, whoever makes it",
+     .man = "Owners become 0 without names, modes what the owner may do, and times are at most "
+            "SOURCE_DATE_EPOCH, if that is set. The order of members is always the same."},
+    {.name = "numeric-owner", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+     .offset = FIELD(numeric_owner), .help = "numbers of users and groups, no names"},
+    {.name = "manifest", .argument = "FILE", .verbs = CREATE, .group = GROUP_FORMAT,
+     .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
+     .help = "write the digests of the members to FILE, for sha256sum -c"},
+    {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CREATE,
+     .group = GROUP_FORMAT, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
+     .choices = algorithms, .help = "digests of --manifest (default sha256)"},
+
     /* Output */
     {.name = "output", .letter = 'o', .argument = "FILE", .verbs = HASH, .group = GROUP_OUTPUT,
      .kind = OPTION_STRING, .offset = FIELD(output), .complete = COMPLETE_FILE,
      .help = "write to FILE instead of standard output",
      .man = "It appears under this name when it is complete, never in part."},
-    {.name = "force", .letter = 'f', .verbs = HASH, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+    {.name = "force", .letter = 'f', .verbs = WALKS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(force), .help = "replace an output file that exists"},
-    {.name = "dry-run", .letter = 'n', .verbs = HASH, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
-     .offset = FIELD(dry_run), .help = "list what would be hashed, read no file"},
-    {.name = "fsync", .argument = "WHEN", .verbs = HASH, .group = GROUP_OUTPUT,
+    {.name = "dry-run", .letter = 'n', .verbs = WALKS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(dry_run), .help = "list what would be taken, read no file"},
+    {.name = "fsync", .argument = "WHEN", .verbs = WALKS, .group = GROUP_OUTPUT,
      .kind = OPTION_CHOICE, .offset = FIELD(fsync), .choices = fsyncs,
      .help = "flush to the disk: none (default), file or end",
      .man = "file: each output before it gets its name; end: once, before the program ends."},
     {.name = "on-change", .argument = "WHAT", .verbs = JOBS, .group = GROUP_OUTPUT,
-     .kind = OPTION_CALLBACK, .parse = set_on_change, .choices = changes,
+     .kind = OPTION_CALLBACK, .parse = options_set_on_change, .choices = options_changes,
      .help = "on files that change: warn, fail, retry:N",
      .man = "The default is retry:1. retry:N reads a file that changed while it was read again, "
             "up to N times; if it changes each time, the file fails: it has no line. fail: it "
@@ -324,7 +255,7 @@ static const struct option_row option_table[] = {
     {.name = "progress-interval", .argument = "TIME", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_DURATION, .offset = FIELD(progress_interval_ns), .minimum = 100 * MS,
      .maximum = DAY, .help = "time between updates (default 1s)"},
-    {.name = "quiet", .letter = 'q', .verbs = HASH, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
+    {.name = "quiet", .letter = 'q', .verbs = WALKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(quiet), .help = "no progress and no summary"},
     {.name = "verbose", .letter = 'v', .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_FLAG, .offset = FIELD(verbose), .help = "tell what was chosen, and why"},
@@ -350,11 +281,6 @@ static const struct option_row option_table[] = {
 };
 /* clang-format on */
 
-const struct verb_row *options_verbs(void)
-{
-    return verb_table;
-}
-
 const struct option_row *options_rows(size_t *count)
 {
     *count = sizeof(option_table) / sizeof(option_table[0]);
@@ -367,19 +293,11 @@ const char *option_group_title(enum option_group group)
                                                     [GROUP_SELECTION] = "Selection of files",
                                                     [GROUP_LIST] = "Manifest",
                                                     [GROUP_CHECK] = "Checking",
+                                                    [GROUP_FORMAT] = "Archive",
                                                     [GROUP_OUTPUT] = "Output and safety",
                                                     [GROUP_PROGRESS] = "Progress and messages",
                                                     [GROUP_GENERAL] = "General"};
     return (unsigned)group < GROUP_COUNT ? titles[group] : "?";
-}
-
-enum verb options_find_verb(const char *name)
-{
-    for (int i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(verb_table[i].name, name) == 0)
-            return (enum verb)i;
-    }
-    return VERB_NONE;
 }
 
 void options_defaults(struct options *options)

@@ -61,6 +61,23 @@ static char *temporary_prefix(const char *path)
     return prefix;
 }
 
+static bool find_place(int error, const struct stat *status, struct walk_place *place)
+{
+    if (error || !S_ISREG(status->st_mode))
+        return false;
+    *place = (struct walk_place){.device = status->st_dev, .inode = status->st_ino};
+    return true;
+}
+
+unsigned output_places(const struct output *output, struct walk_place places[static 2])
+{
+    struct stat status;
+    unsigned count = find_place(fstat(output->fd, &status), &status, places);
+    if (!output->is_stdout && !output->is_special)
+        count += find_place(stat(output->options.path, &status), &status, places + count);
+    return count;
+}
+
 /* The number of a process that is gone. One of another container may be alive all the same; see
  * lock_temporary(). */
 static bool is_of_dead_process(const char *digits)

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "stages/walk.h"
+
 struct output;
 
 struct output_options {
@@ -28,6 +30,8 @@ int output_flush(struct output *output);
 int output_publish(struct output *output);
 /* Frees; what was not published goes. NULL is allowed. */
 void output_discard(struct output *output);
+/* The file that is written, and the one at its path now; how many there are of these two. */
+unsigned output_places(const struct output *output, struct walk_place places[static 2]);
 /* For messages: the path or "standard output". */
 const char *output_name(const struct output *output);
 /* Name of a temporary file that a forced exit has to remove, or NULL. Constant from output_open()

@@ -211,7 +211,8 @@ static struct choice choose_reading(const struct source *source, const struct ch
         snprintf(text, 96, "one reader feeds the stage after it");
         return one;
     }
-    snprintf(text, 96, "in the worker of the stage after it, so that data stays in its core's cache");
+    snprintf(text, 96,
+             "in the worker of the stage after it, so that data stays in its core's cache");
     return *next;
 }
 

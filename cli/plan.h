@@ -34,10 +34,10 @@ struct plan_request {
     const struct options *options;
     void *scan; /* jobs of those stages, or NULL */
     void *read;
-    struct hash_job *hash;                 /* NULL: no digests */
+    struct hash_job *hash;                  /* NULL: no digests */
     const struct stage_ops *compress_stage; /* NULL: none */
     void *compress_job;
-    const char *compress_text; /* what it does, for -v */
+    const char *compress_text;           /* what it does, for -v */
     const struct stage_ops *write_stage; /* NULL: the sink does it */
     void *write_job;
     /* What batches are to be like. block_bytes 0: as large as memory allows, which the output must

@@ -37,33 +37,6 @@ static int write_unrendered(struct hash_verb *verb, const struct item_view *view
     return error;
 }
 
-static int send_event(struct hash_verb *verb, const struct item_view *view, unsigned index)
-{
-    struct manifest_entry entry;
-    render_entry(&verb->hash, view, index, &entry);
-    struct event_digest digests[DIGEST_COUNT];
-    char hex[DIGEST_COUNT][2 * DIGEST_MAX_BYTES + 1];
-    size_t count = 0;
-    for (enum digest_id id = 0; id < DIGEST_COUNT; id++) {
-        if (!(entry.algorithms & 1u << id))
-            continue;
-        const uint8_t *digest = entry.digests + digest_offset(entry.algorithms, id);
-        size_t bytes = digest_algorithm(id)->bytes;
-        text_hex(digest, bytes, hex[count]);
-        hex[count][2 * bytes] = '\0';
-        digests[count] = (struct event_digest){digest_algorithm(id)->name, hex[count]};
-        count++;
-    }
-    struct event_file event = {
-        .path = entry.path,
-        .path_length = entry.path_bytes,
-        .size_bytes = entry.size_bytes,
-        .digests = digests,
-        .digest_count = count,
-    };
-    return events_file(verb->job.events, &event);
-}
-
 /* A reader of a slow job sees results as they come: while names may still be waited for. */
 static int flush_when_slow(struct hash_verb *verb)
 {
@@ -92,7 +65,7 @@ static int take_batch(void *context, const struct item_view *view)
         verb->writes_manifest && !fault_is_set(view->item->fault) ? write_batch(verb, view) : 0;
     for (unsigned i = 0; i < batch->file_count && !error; i++) {
         if (job_take_record(&verb->job, view, &batch->file[i]) && verb->writes_events)
-            error = send_event(verb, view, i);
+            error = job_send_event(&verb->job, &verb->hash, view, i);
     }
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);

@@ -6,6 +6,7 @@
 
 int verb_hash(const struct options *options);
 int verb_verify(const struct options *options);
+int verb_create(const struct options *options);
 int verb_info(const struct options *options);
 
 #endif

@@ -5,10 +5,19 @@
 #include <string.h>
 
 static const char *const operation_names[TM_OP_COUNT] = {
-    [TM_OP_NONE] = "",         [TM_OP_OPEN] = "open",     [TM_OP_READ] = "read",
-    [TM_OP_STAT] = "stat",     [TM_OP_LIST] = "list",     [TM_OP_WRITE] = "write",
-    [TM_OP_CREATE] = "create", [TM_OP_RENAME] = "rename", [TM_OP_SYNC] = "sync",
-    [TM_OP_CLOSE] = "close",   [TM_OP_HASH] = "hash",     [TM_OP_MEMORY] = "memory",
+    [TM_OP_NONE] = "",
+    [TM_OP_OPEN] = "open",
+    [TM_OP_READ] = "read",
+    [TM_OP_STAT] = "stat",
+    [TM_OP_LIST] = "list",
+    [TM_OP_WRITE] = "write",
+    [TM_OP_CREATE] = "create",
+    [TM_OP_RENAME] = "rename",
+    [TM_OP_SYNC] = "sync",
+    [TM_OP_CLOSE] = "close",
+    [TM_OP_HASH] = "hash",
+    [TM_OP_MEMORY] = "memory",
+    [TM_OP_COMPRESS] = "compress",
     [TM_OP_START] = "start",
 };
 

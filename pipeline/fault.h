@@ -23,6 +23,7 @@ enum tm_operation {
     TM_OP_SYNC,
     TM_OP_CLOSE,
     TM_OP_HASH,
+    TM_OP_COMPRESS,
     TM_OP_MEMORY,
     TM_OP_START,
     TM_OP_COUNT

@@ -15,12 +15,7 @@
 
 #include "pipeline/graph.h"
 #include "stages/digest.h"
-
-enum on_change {
-    ON_CHANGE_RETRY, /* read again, up to `retries` times, then FAULT_CHANGED */
-    ON_CHANGE_FAIL,  /* FAULT_CHANGED at once */
-    ON_CHANGE_WARN   /* keep the digest, set FILE_CHANGED */
-};
+#include "stages/read.h"
 
 /* Constant while the job runs; owned by the caller. */
 struct hash_job {

@@ -15,6 +15,7 @@ enum reader_phase {
     READER_WALK,      /* going down a path that is too long for one call */
     READER_DIRECTORY, /* the directory of several files is being opened */
     READER_FILE,      /* the file's chain is under way */
+    READER_LINK,      /* a symbolic link's target is being read */
     READER_PAUSE      /* out of descriptors: others will close theirs */
 };
 
@@ -35,7 +36,8 @@ struct directory {
 /* One file at a time. */
 struct strand {
     enum reader_phase phase;
-    unsigned index; /* of the file in the batch */
+    unsigned index;    /* of the file in the batch */
+    unsigned attempts; /* at a file that changes */
     struct shortage shortage;
     struct opener opener;
     struct directory *directory; /* in use, or being opened */
@@ -46,6 +48,7 @@ struct strand {
 
 /* One task's state: one item at a time. */
 struct reader {
+    const struct read_job *job;
     unsigned next; /* the first file of the batch that no strand has begun */
     struct directory directories[DIRECTORIES];
     /* Large file that the last chunk belonged to. */
@@ -96,10 +99,10 @@ static void reader_close(void *state)
 
 static int reader_open(void *job, void **state)
 {
-    (void)job;
     struct reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return -ENOMEM;
+    reader->job = job;
     for (unsigned d = 0; d < DIRECTORIES; d++)
         reader->directories[d].fd = -1;
     reader->stream_fd = -1;
@@ -162,6 +165,28 @@ static void add_file(struct reader *reader, struct strand *strand, const struct 
             reader->stream_fd = -1;
     }
     strand->phase = READER_FILE;
+}
+
+static void add_link(struct strand *strand, const struct item_view *view, int base,
+                     const char *path, struct io_chain *chain)
+{
+    const struct file_record *file = current(strand, view);
+    strand->read_at = (int)chain->count;
+    io_add(chain, (struct io_op){.code = IO_READLINK,
+                                 .dir = base,
+                                 .path = path,
+                                 .data = view->input + file->data,
+                                 .size = file->data_bytes + 1U}); /* tells a longer one */
+    strand->phase = READER_LINK;
+}
+
+static void add_content(struct reader *reader, struct strand *strand, const struct item_view *view,
+                        int base, const char *path, struct io_chain *chain)
+{
+    if (S_ISLNK(current(strand, view)->stat.mode))
+        add_link(strand, view, base, path, chain);
+    else
+        add_file(reader, strand, view, base, path, chain);
 }
 
 /* Directories. */
@@ -255,7 +280,7 @@ static void walk(struct reader *reader, struct strand *strand, const struct item
         break;
     }
     if (!strand->directory) {
-        add_file(reader, strand, view, opener->base, path + opener->offset, chain);
+        add_content(reader, strand, view, opener->base, path + opener->offset, chain);
         opener_add_close(opener, chain);
         return;
     }
@@ -284,7 +309,7 @@ static void begin_file(struct reader *reader, struct strand *strand, const struc
     if (directory && directory->fd >= 0) {
         directory->users++;
         strand->directory = directory;
-        add_file(reader, strand, view, directory->fd, path + file->name, chain);
+        add_content(reader, strand, view, directory->fd, path + file->name, chain);
         return;
     }
     /* One that another strand is opening is not waited for. */
@@ -313,6 +338,35 @@ static void directory_opened(struct reader *reader, struct strand *strand,
         begin_file(reader, strand, view, chain); /* finds the open directory now */
 }
 
+/* The file is not as the scan saw it: once more, or as it is. */
+static void settle(struct reader *reader, struct strand *strand, const struct item_view *view,
+                   size_t got, const struct file_stat *after, struct io_chain *chain)
+{
+    const struct read_job *job = reader->job;
+    struct file_record *file = current(strand, view);
+    bool is_chunk = batch_is_chunk(view);
+    if (!is_chunk && job->on_change == ON_CHANGE_RETRY && strand->attempts < job->retries) {
+        strand->attempts++;
+        file->stat = *after;
+        if (after->size_bytes < file->data_bytes)
+            file->data_bytes = (uint32_t)after->size_bytes;
+        begin_file(reader, strand, view, chain);
+        return;
+    }
+    if (!is_chunk && job->on_change == ON_CHANGE_FAIL) {
+        file->fault = fault_of(TM_FAULT_CHANGED);
+        return;
+    }
+    if (got < file->data_bytes)
+        memset(view->input + file->data + got, 0, file->data_bytes - got);
+    if (!is_chunk) { /* as long as there is room for */
+        file->stat = *after;
+        file->stat.size_bytes = file->data_bytes;
+    }
+    file->flags |= FILE_CHANGED;
+    file->state = FILE_READ;
+}
+
 /* What the chain of a file or chunk has brought. */
 static void file_done(struct reader *reader, struct strand *strand, const struct item_view *view,
                       struct io_chain *chain)
@@ -338,15 +392,35 @@ static void file_done(struct reader *reader, struct strand *strand, const struct
         return;
     }
     bool same = got == (int64_t)file->data_bytes;
-    if (same && strand->stat_at >= 0) {
-        struct file_stat after;
+    struct file_stat after = file->stat;
+    if (strand->stat_at >= 0) {
         file_stat_from(&after, &strand->status);
-        same = file_stat_same(&file->stat, &after);
+        same = same && file_stat_same(&file->stat, &after);
         if (!S_ISREG(after.mode))
             file->fault = fault_of(TM_FAULT_SPECIAL);
     }
-    file->state = same ? FILE_READ : FILE_STREAM;
     strand->phase = READER_NEXT;
+    file->state = same ? FILE_READ : FILE_STREAM;
+    if (!same && reader->job && !fault_is_set(file->fault))
+        settle(reader, strand, view, (size_t)got, &after, chain);
+}
+
+static void link_done(struct reader *reader, struct strand *strand, const struct item_view *view,
+                      struct io_chain *chain)
+{
+    struct file_record *file = current(strand, view);
+    int64_t got = chain->op[strand->read_at].result;
+    chain->count = 0;
+    leave_directory(strand);
+    strand->phase = READER_NEXT;
+    if (got < 0) {
+        fail_file(reader, strand, file, TM_OP_READ, (int)got, chain);
+        return;
+    }
+    if (got > (int64_t)file->data_bytes)
+        file->fault = fault_of(TM_FAULT_CHANGED);
+    file->data_bytes = (uint32_t)got;
+    file->state = FILE_READ;
 }
 
 /* Gives the strand the next file that is to be read; false: there is none. */
@@ -355,6 +429,7 @@ static bool next_file(struct reader *reader, struct strand *strand, const struct
     const struct batch *batch = batch_of(view);
     while (reader->next < batch->file_count) {
         strand->index = reader->next++;
+        strand->attempts = 0;
         const struct file_record *file = &batch->file[strand->index];
         if (!fault_is_set(file->fault) && file->state == FILE_PENDING)
             return true;
@@ -391,6 +466,9 @@ static bool reader_step(void *state, const struct item_view *view, struct io_cha
             break;
         case READER_DIRECTORY:
             directory_opened(reader, strand, view, chain);
+            break;
+        case READER_LINK:
+            link_done(reader, strand, view, chain);
             break;
         case READER_FILE:
             file_done(reader, strand, view, chain);

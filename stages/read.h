@@ -2,14 +2,31 @@
  *
  * Files are read, never mapped: a file truncated under a mapping is SIGBUS. The status that the
  * scan took is the "before"; one statx after the last byte is the "after". A file that differs
- * from it is marked FILE_STREAM, for the stage that needs the bytes to read it anew.
+ * from it is marked FILE_STREAM, for the stage that needs the bytes to read it anew; or, where the
+ * slab's bytes are what the job keeps, settled here (struct read_job). Of symbolic links the target
+ * is read.
  */
 #ifndef TREEMILL_STAGES_READ_H
 #define TREEMILL_STAGES_READ_H
 
 #include "pipeline/graph.h"
 
-/* Job: none. */
+enum on_change {
+    ON_CHANGE_RETRY, /* read again, up to `retries` times, then FAULT_CHANGED */
+    ON_CHANGE_FAIL,  /* FAULT_CHANGED at once */
+    ON_CHANGE_WARN   /* keep what was read, set FILE_CHANGED */
+};
+
+/* For jobs that keep the bytes that the slab holds: a file that changes is read again while it
+ * fits; in the end the slab holds as many bytes as its record says, zeros for those that were not
+ * there, and FILE_CHANGED tells. A chunk is never read again: its neighbours are on their way.
+ * Constant while the job runs. */
+struct read_job {
+    enum on_change on_change;
+    unsigned retries;
+};
+
+/* Job: struct read_job, or NULL: nothing is settled. */
 extern const struct stage_ops read_stage;
 
 #endif

@@ -146,8 +146,8 @@ ends() {
 }
 
 summed_up() {
-    check "one summary" [ "$(grep -Ec '^treemill: (failed: )?(hashed|checked) [0-9]' "$work/err")" -eq 1 ]
-    sed -Ei '/^treemill: (failed: )?(hashed|checked) [0-9]/d' "$work/err"
+    check "one summary" [ "$(grep -Ec '^treemill: (failed: )?(hashed|checked|archived) [0-9]' "$work/err")" -eq 1 ]
+    sed -Ei '/^treemill: (failed: )?(hashed|checked|archived) [0-9]/d' "$work/err"
 }
 
 assert_same() {

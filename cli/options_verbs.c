@@ -1,0 +1,94 @@
+/* The table of verbs. */
+#include "cli/options.h"
+
+#include <string.h>
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+#define LIST_NAME(identifier, name) name,
+static const char *const verb_names[] = {VERB_LIST(LIST_NAME) NULL};
+
+/* A row is read as a paragraph here, not as a column of fields. */
+/* clang-format off */
+static const struct verb_row verb_table[VERB_COUNT] = {
+    [VERB_HASH] =
+        {.name = "hash", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
+         .operand_name = "PATH", .complete = COMPLETE_FILE,
+         .help = "write a checksum manifest of files and trees",
+         .man = "Reads each PATH, directories with all that is below them, and writes one line "
+                "per regular file to standard output, or to the file of --output. A PATH of - is "
+                "standard input. Lines come in the bytewise order of the paths and do not depend "
+                "on the number of workers. Symbolic links are not followed; FIFOs, sockets and "
+                "devices are skipped with a notice.",
+         .examples = {"treemill hash -o photos.sha256 photos",
+                      "Checksums of a tree, for sha256sum -c or treemill verify.",
+                      "treemill hash -a sha256,md5 --format=hashdeep --exclude='*.tmp' .",
+                      "Two digests in one read, without temporary files."}},
+    [VERB_VERIFY] =
+        {.name = "verify", .operands = "MANIFEST...", .operands_min = 1,
+         .operands_max = UINT32_MAX, .operand_name = "MANIFEST", .complete = COMPLETE_FILE,
+         .help = "check files against checksum manifests",
+         .man = "Reads each MANIFEST (- is standard input), finds out its format by itself, and "
+                "compares the files that it names with it. Names are relative to the current "
+                "directory or to that of --directory. Differing, missing and unreadable files "
+                "are reported one by one.",
+         .examples = {"treemill verify -q photos.sha256", "Print only what does not match.",
+                      "treemill verify -C /mnt/backup --extra=fail photos.sha256",
+                      "Check a copy, and fail if it holds files that the manifest does not name."}},
+    [VERB_CREATE] =
+        {.name = "create", .operands = "ARCHIVE PATH...", .operands_min = 2,
+         .operands_max = UINT32_MAX, .operand_name = "PATH", .complete = COMPLETE_FILE,
+         .help = "put files and trees into an archive",
+         .man = "Writes each PATH, directories with all that is below them, into ARCHIVE (- is "
+                "standard output). The suffix of ARCHIVE tells the form: .tar, .tar.gz or .tgz, "
+                ".tar.zst or .tzst, .zip; --format prevails. Members come in the bytewise order of "
+                "their paths, and the archive's bytes do not depend on the number of workers. "
+                "Leading slashes and what leads out of the tree (../) are not stored. What cannot "
+                "be read is left out and reported. The archive appears under its name when it is "
+                "complete, never in part.",
+         .examples = {"treemill create src.tar.zst src", "A tree, compressed by all CPUs.",
+                      "treemill create --manifest=photos.sha256 photos.tar photos",
+                      "An archive and its members' checksums, in one read."}},
+    [VERB_INFO] =
+        {.name = "info", .operands = "", .operand_name = "operand",
+         .help = "show what is available here, and why not",
+         .man = "Prints what this machine and this build offer to treemill, and for what is "
+                "missing the reason.",
+         .examples = {"treemill info", "What is available here, and why the rest is not.",
+                      "treemill info | grep -i cpu", "The number of usable CPUs."}},
+    [VERB_COMPLETION] =
+        {.name = "completion", .operands = "bash|zsh|fish", .operands_min = 1, .operands_max = 1,
+         .operand_name = "SHELL", .operand_choices = shells,
+         .help = "print the completions of a shell",
+         .man = "Prints a script that teaches the shell to complete verbs, options and their "
+                "values.",
+         .examples = {"source <(treemill completion bash)", "Completions for this bash session.",
+                      "treemill completion fish > ~/.config/fish/completions/treemill.fish",
+                      "Completions for every fish session."}},
+    [VERB_MAN] =
+        {.name = "man", .operands = "", .operand_name = "operand",
+         .help = "print the manual page (roff)",
+         .man = "Prints this page in the form that man(1) reads.",
+         .examples = {"treemill man | man -l -", "Read the manual page.",
+                      "treemill man > treemill.1", "Keep it as a file."}},
+    [VERB_HELP] =
+        {.name = "help", .operands = "[VERB]", .operands_max = 1, .operand_name = "VERB",
+         .operand_choices = verb_names, .help = "print the help of the program or of a verb",
+         .man = "The same as treemill VERB --help.",
+         .examples = {"treemill help", "Verbs and the most used options.", "treemill help hash",
+                      "All options of hash."}},
+};
+/* clang-format on */
+
+const struct verb_row *options_verbs(void)
+{
+    return verb_table;
+}
+
+enum verb options_find_verb(const char *name)
+{
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(verb_table[i].name, name) == 0)
+            return (enum verb)i;
+    }
+    return VERB_NONE;
+}

@@ -1,0 +1,269 @@
+/* treemill create: names ─▶ walk ─▶ read ─▶ hash ─▶ compress ─▶ archive, and a manifest beside it.
+ *
+ * The workers make pieces of the archive; here they are put one after another, with what stands
+ * around them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/archive_out.h"
+#include "cli/input.h"
+#include "cli/job.h"
+#include "cli/listing.h"
+#include "cli/names.h"
+#include "cli/verbs.h"
+#include "stages/digest.h"
+#include "stages/pack.h"
+#include "stages/render.h"
+
+struct create_verb {
+    struct options inputs; /* the options, their operands without the archive */
+    struct job job;
+    struct read_job read;
+    struct hash_job hash;
+    struct pack_job pack;
+    struct archive_out *archive;
+    struct output *manifest; /* NULL: none is asked for */
+    /* The large file whose chunks are coming. */
+    bool stream_is_left_out;
+    struct tm_fault stream_fault;
+};
+
+static const struct hash_job *hash_of(const struct create_verb *verb)
+{
+    return verb->manifest || verb->inputs.algorithms.count ? &verb->hash : NULL;
+}
+
+/* The sink. */
+
+static int add_line(struct create_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct manifest_entry entry;
+    char line[8 * BATCH_PATH_MAX];
+    render_entry(&verb->hash, view, index, &entry);
+    pack_stored_path(&entry.path, &entry.path_bytes);
+    ptrdiff_t bytes = manifest_render(MANIFEST_GNU, &entry, line, sizeof line);
+    return bytes < 0 ? (int)bytes : output_write(verb->manifest, line, (size_t)bytes);
+}
+
+static int take_record(struct create_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct job *job = &verb->job;
+    struct file_record *file = &batch_of(view)->file[index];
+    if (batch_is_chunk(view) && fault_is_set(verb->stream_fault))
+        file->fault = verb->stream_fault; /* of a chunk before the last, which alone is reported */
+    if (file->fault.kind == TM_FAULT_OUTPUT) {
+        report_warning(job->report, batch_path(view, file), "left out: it is the archive itself");
+        return 0;
+    }
+    if (!job_take_record(job, view, file))
+        return 0;
+    int error = verb->manifest ? add_line(verb, view, index) : 0;
+    return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
+}
+
+/* What became of the file that the chunk is a part of. True: the chunk's piece belongs into the
+ * archive. */
+static bool follow_stream(struct create_verb *verb, const struct item_view *view)
+{
+    const struct file_record *file = &batch_of(view)->file[0];
+    bool item_failed = fault_is_set(view->item->fault);
+    struct tm_fault fault = item_failed ? view->item->fault : file->fault;
+    if (view->item->chunk == 0) {
+        verb->stream_fault = TM_NO_FAULT;
+        verb->stream_is_left_out = fault_is_set(fault);
+    }
+    if (fault_is_set(fault) && !fault_is_set(verb->stream_fault))
+        verb->stream_fault = fault;
+    bool wants_all = verb->inputs.on_change == CHANGE_FAIL && file->flags & FILE_CHANGED;
+    if (!verb->stream_is_left_out && (item_failed || wants_all)) {
+        /* Its header and first chunks are written: there is no going back. */
+        job_fatal(&verb->job, batch_path(view, file),
+                  wants_all ? fault_of(TM_FAULT_CHANGED) : fault);
+        job_stop(&verb->job);
+    }
+    return !verb->stream_is_left_out;
+}
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct create_verb *verb = context;
+    const struct batch *batch = batch_of(view);
+    bool is_wanted =
+        batch_is_chunk(view) ? follow_stream(verb, view) : !fault_is_set(view->item->fault);
+    int error = is_wanted && !verb->job.failed ? archive_out_add(verb->archive, view) : 0;
+    for (unsigned i = 0; i < batch->file_count && !error; i++)
+        error = take_record(verb, view, i);
+    if (batch_is_chunk(view) && view->item->last)
+        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
+    if (error)
+        input_stop(); /* the walk need not wait for a next name */
+    return error;
+}
+
+/* Before and after. */
+
+static bool open_output(struct create_verb *verb, const char *path, struct output **out)
+{
+    struct job *job = &verb->job;
+    struct output_options output = {
+        .path = path,
+        .replace = verb->inputs.force,
+        .sync = verb->inputs.fsync != FSYNC_NONE,
+    };
+    int error = output_open(&output, out);
+    if (error == -EEXIST)
+        report_error_text(job->report, path, "create", "exists already; --force replaces it");
+    else if (error)
+        report_error(job->report, path, fault_system(TM_OP_CREATE, error), NULL);
+    job->failed |= error != 0;
+    if (!error)
+        job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
+    return !error;
+}
+
+static bool open_outputs(struct create_verb *verb)
+{
+    if (strcmp(verb->inputs.output, "-") == 0 && isatty(STDOUT_FILENO)) {
+        job_usage(&verb->job, "an archive is not written to a terminal");
+        return false;
+    }
+    if (!open_output(verb, verb->inputs.output, &verb->job.output))
+        return false;
+    return !verb->inputs.manifest || open_output(verb, verb->inputs.manifest, &verb->manifest);
+}
+
+static bool plan(struct create_verb *verb)
+{
+    struct job *job = &verb->job;
+    const struct options *options = &verb->inputs;
+    char text[160], error_text[256] = "";
+    bool hashes = options->manifest || options->algorithms.count;
+    struct plan_request request = {
+        .options = options,
+        .read = &verb->read,
+        .hash = hashes ? &verb->hash : NULL,
+        .compress_stage = &pack_stage,
+        .compress_job = &verb->pack,
+        .shape = {.block_bytes = archive_out_block_bytes(&verb->pack),
+                  .files_max = BATCH_FILES_MAX,
+                  .overhead_bytes = pack_overhead_bytes(verb->pack.format)},
+        .output_bytes = pack_output_bytes,
+        .every_chunk = true,
+        .sink = take_batch,
+        .sink_context = verb,
+        .first_path = options->operands.count ? options->operands.items[0] : NULL,
+    };
+    if (verb->pack.is_compressed) {
+        codec_plan_describe(&verb->pack.codec, text, sizeof text);
+        request.compress_text = text;
+    }
+    if (plan_make(&request, &job->plan, error_text, sizeof error_text)) {
+        job_usage(job, "%s", error_text);
+        return false;
+    }
+    verb->pack.shape = job->plan.shape;
+    verb->pack.output_start =
+        hashes ? hash_output_bytes(&verb->hash, job->plan.shape.files_max) : 0;
+    return true;
+}
+
+static bool prepare(struct create_verb *verb)
+{
+    const struct options *options = &verb->inputs;
+    char error_text[256];
+    uint32_t algorithms = job_algorithms(options);
+    verb->hash = job_hash_setup(options, algorithms ? algorithms : 1u << DIGEST_SHA256);
+    verb->read =
+        (struct read_job){.on_change = verb->hash.on_change, .retries = verb->hash.retries};
+    verb->job.fail_fast_is_fatal = true;
+    verb->job.all_kinds = true;
+    if (archive_out_choose(options, &verb->pack, error_text, sizeof error_text)) {
+        job_usage(&verb->job, "%s", error_text);
+        return false;
+    }
+    return plan(verb);
+}
+
+/* --dry-run: the names that would be stored, one a line. */
+static int list_entry(void *context, const char *path, const struct file_record *file)
+{
+    struct create_verb *verb = context;
+    size_t bytes = file->path_bytes;
+    if (fault_is_set(file->fault)) {
+        if (file->flags & FILE_SKIPPED)
+            report_skipped(verb->job.report, path, file->fault);
+        else
+            report_error(verb->job.report, path, file->fault, NULL);
+        return 0;
+    }
+    pack_stored_path(&path, &bytes);
+    int error = output_write(verb->job.output, path, bytes);
+    return error ? error : output_write(verb->job.output, "\n", 1);
+}
+
+static void dry_run(struct create_verb *verb, struct names *names)
+{
+    struct output_options standard_output = {0};
+    int error = output_open(&standard_output, &verb->job.output);
+    if (error)
+        job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, error));
+    else if (list_names(&verb->job, names_next, names, list_entry, verb) && !names_failed(names))
+        job_publish(&verb->job);
+    else
+        verb->job.failed = true;
+}
+
+static void run(struct create_verb *verb, struct names *names)
+{
+    struct job *job = &verb->job;
+    int error = archive_out_create(&verb->pack, job->output, &verb->archive);
+    if (!error)
+        error = archive_out_begin(verb->archive);
+    if (error) {
+        job_fatal(job, output_name(job->output), fault_system(TM_OP_WRITE, error));
+        return;
+    }
+    bool ended = job_run(job, names_next, names, false);
+    job->failed |= names_failed(names);
+    if (!ended || job->failed)
+        return;
+    error = archive_out_end(verb->archive);
+    job->output_bytes = archive_out_bytes(verb->archive);
+    if (error)
+        job_fatal(job, output_name(job->output), fault_system(TM_OP_WRITE, error));
+    else
+        job_publish(job);
+    if (job->failed || !verb->manifest)
+        return;
+    error = output_publish(verb->manifest);
+    if (error)
+        job_fatal(job, output_name(verb->manifest), fault_system(TM_OP_WRITE, error));
+}
+
+int verb_create(const struct options *options)
+{
+    static struct create_verb verb; /* large; one job a process */
+    struct names *names = NULL;
+    const char *failed_path = NULL;
+    verb.inputs = *options;
+    verb.inputs.output = options->operands.items[0];
+    verb.inputs.operands.items++;
+    verb.inputs.operands.count--;
+    if (!job_begin(&verb.job, &verb.inputs, "create", "archived") || !prepare(&verb))
+        return job_end(&verb.job);
+    int error =
+        names_create(&verb.inputs, verb.hash.algorithms, verb.job.report, &names, &failed_path);
+    if (error)
+        job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
+    else if (options->dry_run)
+        dry_run(&verb, names);
+    else if (open_outputs(&verb))
+        run(&verb, names);
+    names_destroy(names);
+    archive_out_destroy(verb.archive);
+    output_discard(verb.manifest);
+    return job_end(&verb.job);
+}

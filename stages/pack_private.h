@@ -1,0 +1,46 @@
+/* pack's halves: pieces of a tar (pack.c) and of a zip (pack_zip.c). */
+#ifndef TREEMILL_STAGES_PACK_PRIVATE_H
+#define TREEMILL_STAGES_PACK_PRIVATE_H
+
+#include <errno.h>
+
+#include "stages/pack.h"
+
+/* Longest header of a tar member without attributes: of the longest path and the longest target.
+ * The buffer for headers holds one of them beside those of a usual batch. */
+#define PACK_HEADER_MAX ARCHIVE_HEADER_BOUND(2 * (size_t)BATCH_PATH_MAX)
+
+/* One worker's state. */
+struct packer {
+    const struct pack_job *job;
+    struct tar_writer *tar;
+    struct codec_encoder *encoder; /* NULL: not compressed */
+    /* The block in the making: its pieces in order, in the slab or in `headers`. */
+    struct iovec *pieces;
+    unsigned piece_count, piece_capacity;
+    size_t piece_bytes, block_capacity;
+    uint8_t *headers;
+    size_t headers_used, headers_capacity;
+    /* The item in hand. */
+    const struct item_view *view;
+    struct packed *packed;
+    uint8_t *output; /* the piece of the archive, which has this much room */
+    size_t output_capacity;
+};
+
+static inline size_t pack_room(const struct packer *packer)
+{
+    return packer->output_capacity - (size_t)packer->packed->bytes;
+}
+
+/* A record as a member of an archive. */
+void pack_member(const struct packer *packer, const struct file_record *file,
+                 struct archive_member *member);
+/* False: it has no place in the archive. */
+bool pack_wants(const struct packer *packer, const struct file_record *file);
+/* Compresses the pieces, or copies them, to the end of the output. 0 or -errno. */
+int pack_flush(struct packer *packer);
+/* Packs the item of a zip. 0 or -errno. */
+int pack_zip_item(struct packer *packer);
+
+#endif
