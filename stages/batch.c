@@ -74,7 +74,7 @@ bool batch_blame(void *job, const struct item_view *view, struct tm_fault fault)
 }
 
 const unsigned file_stat_mask = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_MTIME |
-                                STATX_CTIME | STATX_INO | STATX_SIZE;
+                                STATX_CTIME | STATX_INO | STATX_SIZE | STATX_NLINK;
 
 void file_stat_from(struct file_stat *stat, const struct statx *status)
 {
@@ -89,6 +89,8 @@ void file_stat_from(struct file_stat *stat, const struct statx *status)
         .mode = status->stx_mode,
         .uid = status->stx_uid,
         .gid = status->stx_gid,
+        .links = status->stx_nlink,
+        .rdev = makedev(status->stx_rdev_major, status->stx_rdev_minor),
     };
 }
 

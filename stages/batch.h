@@ -43,6 +43,8 @@ struct file_stat {
     uint32_t mode;
     uint32_t uid;
     uint32_t gid;
+    uint32_t links; /* how many names it has */
+    uint64_t rdev;  /* of a device: which, as makedev() puts it */
 };
 
 enum file_state {
