@@ -3,9 +3,10 @@
 set -euo pipefail
 
 build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev
-    liburing-dev)
+    liburing-dev libarchive-dev)
 test_packages=(check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
-    libfuse3-dev fuse3 mandoc man-db zsh fish tmux strace shellcheck)
+    libfuse3-dev fuse3 mandoc man-db zsh fish tmux strace shellcheck
+    attr acl unzip p7zip-full)
 
 is_installed() {
     dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed

@@ -48,11 +48,11 @@ struct file_stat {
     uint32_t ctime_ns;
     uint64_t inode;
     uint64_t device;
-    uint64_t rdev;
+    uint64_t rdev; /* of a device: which, as makedev() puts it */
     uint32_t mode;
     uint32_t uid;
     uint32_t gid;
-    uint32_t links;
+    uint32_t links; /* how many names it has */
 };
 
 enum file_state {
