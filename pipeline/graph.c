@@ -117,6 +117,11 @@ unsigned lane_streams_max(const struct tm_lane *lane)
     return keyed_workers(&lane->setup);
 }
 
+bool lane_wants_every_chunk(const struct tm_lane *lane)
+{
+    return lane->setup.every_chunk;
+}
+
 /* One to go on with at once, the others for the time that the source is busy elsewhere. */
 #define BACKLOG_SPARE 4
 

@@ -170,6 +170,7 @@ uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number);
 uint32_t lane_stream_taken(const struct tm_lane *lane, uint32_t stream);
 /* How many streams the source may have begun and not wholly submitted. */
 unsigned lane_streams_max(const struct tm_lane *lane);
+bool lane_wants_every_chunk(const struct tm_lane *lane);
 /* How many chunks of one stream may usefully be under way before its worker takes them: as many as
  * the stages before it work on at once, and some that wait. */
 unsigned lane_backlog_max(const struct tm_lane *lane);

@@ -22,6 +22,7 @@ enum io_code {
     IO_STAT,      /* statx(dir, path, flags, mask = size) into data */
     IO_STAT_FD,   /* statx of fd itself, mask = size, into data */
     IO_LIST,      /* getdents64(fd, data, size) */
+    IO_READLINK,  /* readlinkat(dir, path, data, size) */
     IO_CLOSE,     /* close(fd) */
     IO_PAUSE      /* let `size` nanoseconds pass: for a resource that others give back */
 };

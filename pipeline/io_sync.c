@@ -83,6 +83,9 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
     case IO_LIST:
         result = syscall(SYS_getdents64, fd, op->data, op->size);
         break;
+    case IO_READLINK:
+        result = readlinkat(op->dir, op->path, op->data, op->size);
+        break;
     case IO_CLOSE:
         /* Linux frees the descriptor even when close() is interrupted: never again. */
         return syscall(SYS_close, fd) < 0 && errno != EINTR ? -errno : 0;

@@ -85,7 +85,7 @@ bool batch_blame(void *job, const struct item_view *view, struct tm_fault fault)
 }
 
 const unsigned file_stat_mask = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_MTIME |
-                                STATX_CTIME | STATX_INO | STATX_SIZE | STATX_NLINK;
+                                STATX_CTIME | STATX_INO | STATX_SIZE | STATX_NLINK | STATX_BLOCKS;
 
 void file_stat_from(struct file_stat *stat, const struct statx *status)
 {
@@ -102,6 +102,7 @@ void file_stat_from(struct file_stat *stat, const struct statx *status)
         .uid = status->stx_uid,
         .gid = status->stx_gid,
         .links = status->stx_nlink,
+        .blocks = status->stx_blocks,
     };
 }
 

@@ -52,7 +52,8 @@ struct file_stat {
     uint32_t mode;
     uint32_t uid;
     uint32_t gid;
-    uint32_t links; /* how many names it has */
+    uint64_t blocks; /* of 512 bytes that it takes */
+    uint32_t links;  /* how many names it has */
 };
 
 enum file_state {
@@ -75,9 +76,10 @@ enum file_flags {
     /* Nothing to hash: a note about a path, with a fault to report; or, without one, an entry that
      * is no file, of which only a symbolic link's target is read. */
     FILE_NOT_FILE = 64,
-    FILE_SPECIAL = 128,  /* FIFO, socket or device, to be read to its end all the same */
-    FILE_CONSUMED = 256, /* bytes have been read that cannot be read again */
-    FILE_HARD_LINK = 512 /* another name of the file whose path is the attachment */
+    FILE_SPECIAL = 128,   /* FIFO, socket or device, to be read to its end all the same */
+    FILE_CONSUMED = 256,  /* bytes have been read that cannot be read again */
+    FILE_HARD_LINK = 512, /* another name of the file whose path is the attachment */
+    FILE_SPARSE = 1024    /* its chunks are those of its extents; what is between them is zeros */
 };
 
 /* What can be read only once, and has no length that is known beforehand. */

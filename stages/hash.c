@@ -120,6 +120,7 @@ static bool begin_chunk(struct hasher *hasher, const struct item_view *view)
     if (item->chunk == 0) {
         hasher->serial = file->serial;
         hasher->next_chunk = 0;
+        hasher->stream_bytes = 0;
         hasher->stream_error = digest_begin(hasher->stream_digests, file->algorithms);
         hasher->stream_is_whole = true;
     }
@@ -129,6 +130,32 @@ static bool begin_chunk(struct hasher *hasher, const struct item_view *view)
     hasher->serial = file->serial;
     hasher->next_chunk = item->chunk + 1;
     return hasher->stream_is_whole && !hasher->stream_error;
+}
+
+/* A hole before the chunk, or at the file's end, is zeros to the digests. */
+static void hash_hole(struct hasher *hasher, uint64_t end)
+{
+    static const uint8_t zeros[65536];
+    while (hasher->stream_bytes < end && !hasher->stream_error) {
+        uint64_t rest = end - hasher->stream_bytes;
+        size_t bytes = rest < sizeof zeros ? (size_t)rest : sizeof zeros;
+        hasher->stream_error = digest_update(hasher->stream_digests, zeros, bytes);
+        hasher->stream_bytes += bytes;
+    }
+}
+
+static void hash_stream_data(struct hasher *hasher, const struct item_view *view,
+                             const struct file_record *file)
+{
+    bool is_sparse = file->flags & FILE_SPARSE;
+    if (is_sparse)
+        hash_hole(hasher, file->offset);
+    if (!hasher->stream_error)
+        hasher->stream_error =
+            digest_update(hasher->stream_digests, view->input + file->data, file->data_bytes);
+    hasher->stream_bytes += file->data_bytes;
+    if (is_sparse && view->item->last)
+        hash_hole(hasher, file->stat.size_bytes);
 }
 
 /* Chunks of two streams: what each would do alone, hash_chunk() finds done. */
@@ -143,7 +170,7 @@ static void hash_two_chunks(void *const states[2], const struct item_view views[
         const struct file_record *file = &batch_of(&views[i])->file[0];
         hasher->is_begun = true;
         hasher->wants_data = begin_chunk(hasher, &views[i]);
-        both = both && hasher->wants_data;
+        both = both && hasher->wants_data && !(file->flags & FILE_SPARSE);
         digests[i] = hasher->stream_digests;
         data[i] = views[i].input + file->data;
         bytes[i] = file->data_bytes;
@@ -166,8 +193,7 @@ static bool hash_chunk(struct hasher *hasher, const struct item_view *view,
         hasher->wants_data = begin_chunk(hasher, view);
     hasher->is_begun = false;
     if (hasher->wants_data)
-        hasher->stream_error =
-            digest_update(hasher->stream_digests, view->input + file->data, file->data_bytes);
+        hash_stream_data(hasher, view, file);
     if (!view->item->last)
         return false;
     if (!hasher->stream_is_whole)

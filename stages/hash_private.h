@@ -33,8 +33,9 @@ struct hasher {
     /* The stream in hand. */
     uint64_t serial;
     uint32_t next_chunk;
-    bool stream_is_whole; /* all chunks before next_chunk went through stream_digests, unchanged */
-    int stream_error;     /* of stream_digests */
+    uint64_t stream_bytes; /* that went through stream_digests: of sparse files, zeros included */
+    bool stream_is_whole;  /* all chunks before next_chunk went through stream_digests, unchanged */
+    int stream_error;      /* of stream_digests */
     /* Of the chunk in hand: begin_chunk() was called, and said that its data is to be hashed. */
     bool is_begun, wants_data;
     /* Re-reading. */

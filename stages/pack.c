@@ -171,11 +171,23 @@ static int make_room(struct packer *packer, size_t header_bound, size_t bytes)
     return 0;
 }
 
+/* The map of a sparse file, which travels with its first chunk. */
+static void copy_extents(struct packer *packer, const struct file_record *file,
+                         struct archive_member *member)
+{
+    member->extents = packer->extents;
+    member->extent_count = file->attachment_bytes / sizeof *packer->extents;
+    memcpy(packer->extents, packer->view->input + file->attachment, file->attachment_bytes);
+}
+
 static int add_header(struct packer *packer, const struct file_record *file)
 {
     struct archive_member member;
     pack_member(packer, file, &member);
-    size_t bound = ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes);
+    if (file->flags & FILE_SPARSE)
+        copy_extents(packer, file, &member);
+    size_t bound = ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes +
+                                        member.extent_count * sizeof *member.extents);
     int error = make_room(packer, bound, bound + file->data_bytes);
     if (error)
         return error;
@@ -194,7 +206,8 @@ static int add_data(struct packer *packer, const struct file_record *file, bool 
     if (error)
         return error;
     add_piece(packer, packer->view->input + file->data, file->data_bytes);
-    size_t padding = is_end ? tar_padding(file->stat.size_bytes) : 0;
+    /* Of a sparse file, too: all its extents but the last are whole blocks. */
+    size_t padding = is_end ? tar_padding(file->offset + file->data_bytes) : 0;
     uint8_t *at = packer->headers + packer->headers_used;
     memset(at, 0, padding);
     packer->headers_used += padding;

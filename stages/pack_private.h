@@ -4,11 +4,13 @@
 
 #include <errno.h>
 
+#include "stages/extents.h"
 #include "stages/pack.h"
 
-/* Longest header of a tar member without attributes: of the longest path and the longest target.
- * The buffer for headers holds one of them beside those of a usual batch. */
-#define PACK_HEADER_MAX ARCHIVE_HEADER_BOUND(2 * (size_t)BATCH_PATH_MAX)
+/* Longest header of a tar member without attributes. The buffer for headers holds one of them
+ * beside those of a usual batch. */
+#define PACK_HEADER_MAX                                                                            \
+    ARCHIVE_HEADER_BOUND(2 * (size_t)BATCH_PATH_MAX + EXTENTS_MAX * sizeof(struct archive_extent))
 
 /* One worker's state. */
 struct packer {
@@ -21,6 +23,7 @@ struct packer {
     size_t piece_bytes, block_capacity;
     uint8_t *headers;
     size_t headers_used, headers_capacity;
+    struct archive_extent extents[EXTENTS_MAX]; /* of a sparse file's header */
     /* The item in hand. */
     const struct item_view *view;
     struct packed *packed;

@@ -148,11 +148,12 @@ static void add_file(struct reader *reader, struct strand *strand, const struct 
                                               (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0)});
     }
     /* One byte more than expected: tells a file that has grown, and costs no further call. */
+    bool probes = is_last && file->offset + file->data_bytes == file->stat.size_bytes;
     strand->read_at = (int)chain->count;
     io_add(chain, (struct io_op){.code = IO_READ,
                                  .fd = fd,
                                  .data = view->input + file->data,
-                                 .size = file->data_bytes + (is_last ? 1U : 0U),
+                                 .size = file->data_bytes + (probes ? 1U : 0U),
                                  .minimum = file->data_bytes,
                                  .offset = (off_t)file->offset});
     if (is_last) {

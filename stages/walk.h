@@ -66,6 +66,9 @@ struct walk_setup {
      * special files, and links to files that came before (FILE_HARD_LINK, the attachment is the
      * path of the first). Operands that are links are not followed, unless follow_links. */
     bool all_kinds;
+    /* Of sparse files only what is data becomes chunks (FILE_SPARSE); the first chunk has none, and
+     * as its attachment the array of struct archive_extent. */
+    bool finds_holes;
     const struct walk_place *left_out; /* files that are not taken: the job's own outputs */
     unsigned left_out_count;
     bool directories_fail; /* a name that is a directory is an error, not a tree to walk */

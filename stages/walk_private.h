@@ -2,6 +2,7 @@
 #ifndef TREEMILL_STAGES_WALK_PRIVATE_H
 #define TREEMILL_STAGES_WALK_PRIVATE_H
 
+#include "stages/archive.h"
 #include "stages/links.h"
 #include "stages/scan.h"
 #include "stages/walk.h"
@@ -91,7 +92,9 @@ struct open_stream {
     uint32_t chunk;  /* number of the next chunk */
     uint32_t algorithms;
     uint16_t flags;
-    char *path; /* owned; the attachment follows the path's NUL */
+    char *path;                     /* owned; the attachment follows the path's NUL */
+    struct archive_extent *extents; /* owned; of a sparse file, which has no other attachment */
+    size_t extent_count, extent;
     size_t directory_bytes, name_bytes, attachment_bytes;
 };
 
@@ -132,7 +135,14 @@ int frame_enter(struct walk *walk, size_t path_bytes, struct item_view *view);
 size_t walk_path_append(struct walk *walk, size_t base_bytes, const char *name, size_t bytes,
                         bool slash);
 
+/* walk_stream.c. A file in chunks; some may be sent at once, or all. */
+int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                 const struct scan_name *name);
+/* One chunk of an open stream; waits for the credit. */
+int stream_send(struct walk *walk);
+
 /* walk_emit.c */
+uint16_t emit_flags(const struct walk *walk); /* of a file of the innermost frame */
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
               const struct scan_name *name);
 /* Standard input, a FIFO, ...; `flag` says which (enum file_flags). */

@@ -1,0 +1,205 @@
+/* Large files into chunks of a stream.
+ *
+ * As many streams are open at once as there are workers that can take one, so that several large
+ * files are worked on at the same time. The next chunk is always one of the stream that has the
+ * fewest waiting. That also keeps the promise of pipeline/graph.h: the stream with the lowest
+ * number, which everything finished may be waiting for, either has a chunk on its way, which will
+ * give its credit back, or gets the next credit; and a bundle never takes the last one.
+ */
+#include "stages/walk_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/extents.h"
+
+static uint32_t backlog(const struct walk *walk, const struct open_stream *stream)
+{
+    uint32_t taken = lane_stream_taken(walk->setup->data_lane, stream->stream);
+    return stream->chunk > taken ? stream->chunk - taken : 0;
+}
+
+static struct open_stream *stream_in_need(struct walk *walk)
+{
+    struct open_stream *found = walk->streams;
+    for (unsigned i = 1; i < walk->stream_count; i++)
+        if (backlog(walk, &walk->streams[i]) < backlog(walk, found))
+            found = &walk->streams[i];
+    return found;
+}
+
+static void close_stream(struct walk *walk, struct open_stream *stream)
+{
+    size_t after = (size_t)(walk->streams + walk->stream_count - (stream + 1));
+    free(stream->path);
+    free(stream->extents);
+    memmove(stream, stream + 1, after * sizeof *stream);
+    walk->stream_count--;
+}
+
+/* What the next chunk is. */
+struct cut {
+    uint64_t offset;
+    size_t bytes;
+    bool is_map; /* the first of a sparse file: no data, but where it is */
+    bool is_last;
+};
+
+static struct cut cut_extents(struct open_stream *stream, size_t block_bytes)
+{
+    if (stream->chunk == 0)
+        return (struct cut){.is_map = true, .is_last = stream->extent_count == 0};
+    const struct archive_extent *extent = &stream->extents[stream->extent];
+    uint64_t rest = extent->offset + extent->bytes - stream->offset;
+    struct cut cut = {.offset = stream->offset,
+                      .bytes = rest < block_bytes ? (size_t)rest : block_bytes};
+    stream->offset += cut.bytes;
+    if (cut.bytes == rest && ++stream->extent < stream->extent_count)
+        stream->offset = stream->extents[stream->extent].offset;
+    cut.is_last = stream->extent == stream->extent_count;
+    return cut;
+}
+
+static struct cut cut_next(struct open_stream *stream, size_t block_bytes)
+{
+    if (stream->extents)
+        return cut_extents(stream, block_bytes);
+    uint64_t rest = stream->stat.size_bytes - stream->offset;
+    struct cut cut = {.offset = stream->offset,
+                      .bytes = rest < block_bytes ? (size_t)rest : block_bytes};
+    stream->offset += cut.bytes;
+    cut.is_last = rest == cut.bytes;
+    return cut;
+}
+
+static int submit_chunk(struct walk *walk, struct open_stream *stream, struct item_view *view)
+{
+    const void *attachment = stream->path + stream->directory_bytes + stream->name_bytes + 1;
+    size_t attachment_bytes = stream->attachment_bytes;
+    struct cut cut = cut_next(stream, walk->setup->shape.block_bytes);
+    if (cut.is_map) {
+        attachment = stream->extents;
+        attachment_bytes = stream->extent_count * sizeof *stream->extents;
+    }
+    batch_clear(view, &walk->setup->shape);
+    struct file_record *record =
+        batch_add(view, &walk->setup->shape, stream->path, stream->directory_bytes,
+                  stream->path + stream->directory_bytes, stream->name_bytes, attachment,
+                  attachment_bytes, cut.bytes);
+    record->stat = stream->stat;
+    record->serial = stream->serial;
+    record->offset = cut.offset;
+    record->algorithms = stream->algorithms;
+    record->flags |= stream->flags;
+    if (cut.is_map)
+        record->state = FILE_READ;
+    view->item->stream = stream->stream;
+    view->item->chunk = stream->chunk++;
+    view->item->last = cut.is_last;
+    view->item->bytes = cut.bytes;
+    uint64_t number = stream->number;
+    if (cut.is_last)
+        close_stream(walk, stream);
+    return lane_submit_chunk(walk->setup->data_lane, view, number);
+}
+
+/* One chunk of the stream in need. */
+static int send_chunk(struct walk *walk, bool wait)
+{
+    struct item_view view;
+    int error = wait ? lane_acquire(walk->setup->data_lane, &view)
+                     : lane_try_acquire(walk->setup->data_lane, &view, 0);
+    return error ? error : submit_chunk(walk, stream_in_need(walk), &view);
+}
+
+int stream_send(struct walk *walk)
+{
+    return send_chunk(walk, true);
+}
+
+int emit_pump(struct walk *walk)
+{
+    int error = 0;
+    while (walk->stream_count && !error &&
+           backlog(walk, stream_in_need(walk)) < lane_backlog_max(walk->setup->data_lane))
+        error = send_chunk(walk, false);
+    return error == -EAGAIN ? 0 : error;
+}
+
+int emit_finish(struct walk *walk)
+{
+    int error = emit_flush(walk);
+    while (walk->stream_count && !error)
+        error = send_chunk(walk, true);
+    return error;
+}
+
+void emit_free(struct walk *walk)
+{
+    while (walk->stream_count)
+        close_stream(walk, walk->streams);
+    free(walk->streams);
+}
+
+/* Beginning. */
+
+/* Of a file that has holes, and counts what will be read. */
+static int find_extents(struct walk *walk, struct open_stream *stream)
+{
+    uint64_t bytes = stream->stat.size_bytes;
+    int found = 0;
+    if (walk->setup->finds_holes && extents_are_likely(&stream->stat))
+        found = extents_find(stream->path, stream->directory_bytes + stream->name_bytes,
+                             &stream->stat, &stream->extents, &stream->extent_count);
+    if (found < 0)
+        return found;
+    if (found) {
+        stream->flags |= FILE_SPARSE;
+        bytes = 0;
+        for (size_t i = 0; i < stream->extent_count; i++)
+            bytes += stream->extents[i].bytes;
+        stream->offset = stream->extent_count ? stream->extents[0].offset : 0;
+    }
+    atomic_fetch_add_explicit(&walk->setup->totals->bytes, bytes, memory_order_relaxed);
+    return 0;
+}
+
+int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                 const struct scan_name *requested)
+{
+    int error = emit_flush(walk);
+    while (!error && walk->stream_count == lane_streams_max(walk->setup->data_lane))
+        error = send_chunk(walk, true);
+    if (error)
+        return error;
+    struct open_stream *stream = &walk->streams[walk->stream_count];
+    *stream = (struct open_stream){
+        .serial = ++walk->serial,
+        .stat = entry->stat,
+        .algorithms = requested ? requested->algorithms : walk->algorithms,
+        .flags = emit_flags(walk),
+        .directory_bytes = directory_bytes,
+        .name_bytes = entry->name_bytes,
+        .attachment_bytes = requested ? requested->attachment_bytes : 0,
+    };
+    size_t path_bytes = directory_bytes + entry->name_bytes;
+    stream->path = malloc(path_bytes + 1 + stream->attachment_bytes);
+    if (!stream->path)
+        return -ENOMEM;
+    memcpy(stream->path, walk->path, directory_bytes);
+    memcpy(stream->path + directory_bytes, scan_entry_name(entry), entry->name_bytes + 1);
+    if (requested)
+        memcpy(stream->path + path_bytes + 1, scan_name_attachment(requested),
+               stream->attachment_bytes);
+    error = find_extents(walk, stream);
+    if (error) {
+        free(stream->path);
+        return error;
+    }
+    stream->stream = lane_stream_begin(walk->setup->data_lane, &stream->number);
+    walk->stream_count++;
+    while (lane_wants_every_chunk(walk->setup->data_lane) && walk->stream_count && !error)
+        error = send_chunk(walk, true);
+    return error ? error : emit_pump(walk);
+}
