@@ -21,7 +21,8 @@ static inline uint8_t *pack_room(struct pack *pack, size_t bytes)
     if (pack->capacity - pack->used < bytes) {
         pack->capacity = 2 * (pack->used + bytes);
         pack->bytes = realloc(pack->bytes, pack->capacity);
-        ck_assert_ptr_nonnull(pack->bytes);
+        if (!pack->bytes)
+            ck_abort_msg("no memory");
     }
     return pack->bytes + pack->used;
 }
@@ -80,6 +81,20 @@ static inline void pack_to_file(const struct pack *pack, const char *path)
     ck_assert_ptr_nonnull(file);
     ck_assert_int_eq(fwrite(pack->bytes, 1, pack->used, file), pack->used);
     ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Runs a command of a tool; false and a note where the tool is missing. */
+static inline bool run_tool(const char *tool, const char *command)
+{
+    char text[512];
+    snprintf(text, sizeof text, "command -v %s >/dev/null", tool);
+    if (system(text) != 0) {
+        fprintf(stderr, "skipped: %s is not installed\n", tool);
+        return false;
+    }
+    int status = system(command);
+    ck_assert_msg(status == 0, "%s: %d", command, status);
+    return true;
 }
 
 static inline struct archive_member member_of(const char *path, uint32_t mode, uint64_t size)

@@ -26,20 +26,6 @@ static void teardown(void)
     pack_free(&pack);
 }
 
-/* Runs a command in the test's directory; false and a note where the tool is missing. */
-static bool run(const char *tool, const char *command)
-{
-    char text[512];
-    snprintf(text, sizeof text, "command -v %s >/dev/null", tool);
-    if (system(text) != 0) {
-        fprintf(stderr, "skipped: %s is not installed\n", tool);
-        return false;
-    }
-    int status = system(command);
-    ck_assert_msg(status == 0, "%s: %d", command, status);
-    return true;
-}
-
 static const char *const tars[] = {
     "tar",
     "bsdtar",
@@ -56,7 +42,7 @@ static bool extract(int i, const char *options)
              "chmod -R u+rwX out 2>/dev/null; rm -rf out && mkdir out && LC_ALL=%s %s -tvf a.tar "
              ">list && cd out && LC_ALL=%s %s -xpf ../a.tar %s",
              locales[i % 2], tool, locales[i % 2], tool, options);
-    return run(tool, command);
+    return run_tool(tool, command);
 }
 
 static size_t pack_one(const struct archive_member *member, const void *data)
