@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/zip.h"
+
 /* Larger blocks compress better, and are the unit that one worker has in hand. gzip's window is 32
  * KiB: on a source tree blocks of 1 MiB give 0.3 % over no blocks at all. zstd's is 2 MiB at its
  * default level. */
@@ -14,9 +16,11 @@
 struct archive_out {
     const struct pack_job *pack;
     struct output *output;
-    struct codec_stream *stream; /* of a compressed tar */
-    uint64_t bytes;              /* written */
-    uint64_t tar_bytes;          /* before compression */
+    struct codec_stream *stream;     /* of a compressed tar */
+    uint64_t bytes;                  /* written */
+    uint64_t tar_bytes;              /* before compression */
+    struct zip_directory *directory; /* of a zip */
+    struct zip_entry streamed;       /* its member whose chunks are coming */
 };
 
 /* Form. */
@@ -113,7 +117,10 @@ int archive_out_create(const struct pack_job *pack, struct output *output, struc
     archive->pack = pack;
     archive->output = output;
     int error = 0;
-    if (pack->is_compressed && pack->format == PACK_TAR)
+    if (pack->format == PACK_ZIP)
+        error =
+            zip_directory_create(&pack->archive, ZIP_DIRECTORY_MEMORY, NULL, &archive->directory);
+    else if (pack->is_compressed)
         error = codec_stream_create(&pack->codec, &archive->stream);
     if (error) {
         archive_out_destroy(archive);
@@ -128,6 +135,7 @@ void archive_out_destroy(struct archive_out *archive)
     if (!archive)
         return;
     codec_stream_destroy(archive->stream);
+    zip_directory_destroy(archive->directory);
     free(archive);
 }
 
@@ -136,11 +144,9 @@ int archive_out_begin(struct archive_out *archive)
     return archive->stream ? codec_stream_begin(archive->stream, write_out, archive) : 0;
 }
 
-int archive_out_add(struct archive_out *archive, const struct item_view *view)
+static int add_tar(struct archive_out *archive, const struct packed *packed)
 {
-    const struct packed *packed = packed_of(archive->pack, view);
-    int error =
-        write_out(archive, (const uint8_t *)packed + packed->data_start, (size_t)packed->bytes);
+    int error = 0;
     if (!archive->stream)
         archive->tar_bytes += packed->bytes;
     for (uint32_t i = 0; archive->stream && i < packed->count && !error; i++) {
@@ -150,10 +156,72 @@ int archive_out_add(struct archive_out *archive, const struct item_view *view)
     return error;
 }
 
+/* A chunk of a member whose numbers are known with the last one. */
+static int add_chunk(struct archive_out *archive, const struct zip_entry *entry,
+                     const struct packed_member *packed, bool is_last)
+{
+    uint8_t descriptor[ZIP_DESCRIPTOR_BOUND];
+    struct zip_entry *streamed = &archive->streamed;
+    if (packed->header_at != PACKED_NO_HEADER)
+        *streamed = *entry;
+    streamed->crc32 = codec_crc32_combine(streamed->crc32, packed->crc32, packed->input_bytes);
+    streamed->uncompressed_bytes += packed->input_bytes;
+    streamed->compressed_bytes += packed->compressed_bytes;
+    streamed->member = entry->member;
+    if (!is_last)
+        return 0;
+    ptrdiff_t bytes = zip_descriptor(streamed, descriptor, sizeof descriptor);
+    int error = bytes < 0 ? (int)bytes : write_out(archive, descriptor, (size_t)bytes);
+    return error ? error : zip_directory_add(archive->directory, streamed);
+}
+
+/* `start`: of the piece in the archive. */
+static int add_zip(struct archive_out *archive, const struct item_view *view, struct packed *packed,
+                   uint64_t start)
+{
+    bool is_chunk = batch_is_chunk(view);
+    int error = 0;
+    for (uint32_t i = 0; i < packed->count && !error; i++) {
+        const struct packed_member *row = packed_members(packed) + i;
+        struct archive_member member;
+        struct zip_entry entry;
+        if (row->header_at == PACKED_NO_HEADER && !is_chunk)
+            continue;
+        pack_member(view, &batch_of(view)->file[i], &member);
+        error = zip_entry_of(&member, &entry);
+        if (error)
+            return error;
+        entry.offset = start + row->header_at;
+        if (is_chunk) {
+            entry.crc32 = 0;
+            entry.compressed_bytes = entry.uncompressed_bytes = 0;
+            return add_chunk(archive, &entry, row, view->item->last);
+        }
+        entry.streamed = false;
+        entry.method = (enum zip_method)row->method;
+        entry.crc32 = row->crc32;
+        entry.compressed_bytes = row->compressed_bytes;
+        entry.uncompressed_bytes = row->input_bytes;
+        error = zip_directory_add(archive->directory, &entry);
+    }
+    return error;
+}
+
+int archive_out_add(struct archive_out *archive, const struct item_view *view)
+{
+    struct packed *packed = packed_of(archive->pack, view);
+    uint64_t start = archive->bytes;
+    int error =
+        write_out(archive, (const uint8_t *)packed + packed->data_start, (size_t)packed->bytes);
+    if (error)
+        return error;
+    return archive->directory ? add_zip(archive, view, packed, start) : add_tar(archive, packed);
+}
+
 /* The zero blocks that end a tar, as one more block. */
 static int end_tar(struct archive_out *archive)
 {
-    static const uint8_t zeros[20 * TAR_BLOCK_BYTES + 2 * TAR_BLOCK_BYTES];
+    static const uint8_t zeros[TAR_END_MAX];
     size_t bytes = tar_end_bytes(archive->tar_bytes);
     if (!archive->stream)
         return write_out(archive, zeros, bytes);
@@ -175,6 +243,8 @@ static int end_tar(struct archive_out *archive)
 
 int archive_out_end(struct archive_out *archive)
 {
+    if (archive->directory)
+        return zip_directory_end(archive->directory, archive->bytes, write_out, archive);
     return end_tar(archive);
 }
 

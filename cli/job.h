@@ -43,7 +43,7 @@ struct job {
     struct tm_graph *graph;
     struct walk_totals totals;
     /* Of the walk. */
-    bool all_kinds, finds_holes;
+    bool all_kinds, finds_links, finds_holes;
     struct walk_place left_out[4];
     unsigned left_out_count;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */

@@ -184,7 +184,7 @@ static bool prepare(struct create_verb *verb)
         job_usage(&verb->job, "%s", error_text);
         return false;
     }
-    verb->job.finds_holes = verb->pack.format == PACK_TAR;
+    verb->job.finds_links = verb->job.finds_holes = verb->pack.format == PACK_TAR;
     return plan(verb);
 }
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev libxxhash-dev
-    liburing-dev libarchive-dev)
+    liburing-dev libdeflate-dev libisal-dev libzstd-dev libarchive-dev)
 test_packages=(check clang libclang-rt-14-dev spin jq rhash hashdeep b3sum xxhash libarchive-tools
     libfuse3-dev fuse3 mandoc man-db zsh fish tmux strace shellcheck
     attr acl unzip p7zip-full)

@@ -78,6 +78,9 @@ struct codec_block {
     uint32_t crc32; /* of the input; gzip and deflate */
 };
 
+/* The CRC-32 of two pieces of data, one after the other, of which the second has so many bytes. */
+uint32_t codec_crc32_combine(uint32_t first, uint32_t second, uint64_t second_bytes);
+
 struct codec_encoder;
 /* For blocks of up to so many bytes of input. */
 int codec_encoder_create(const struct codec_plan *plan, size_t block_bytes,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "pipeline/arena.h"
+#include "stages/zip.h"
 
 /* A block of a tar takes headers beside the data that the shape counts: of long names, mostly,
  * which take a pax header. Beyond this a batch becomes more blocks than one. */
@@ -32,7 +33,8 @@ static size_t table_bytes(const struct pack_job *job, const struct batch_shape *
 size_t pack_output_bytes(const void *job, const struct batch_shape *shape)
 {
     const struct pack_job *pack = job;
-    size_t room = block_capacity(shape) + shape->meta_bytes;
+    size_t room = block_capacity(shape) + shape->meta_bytes +
+                  (pack->format == PACK_ZIP ? shape->files_max * ZIP_HEADER_BOUND(0) : 0);
     if (pack->is_compressed)
         room = codec_bound(&pack->codec, room);
     return table_bytes(pack, shape) + room;
@@ -91,18 +93,16 @@ static int packer_open(void *job, void **state)
     return 0;
 }
 
-bool pack_wants(const struct packer *packer, const struct file_record *file)
+bool pack_wants(const struct file_record *file)
 {
     bool is_entry = file->flags & FILE_NOT_FILE && !S_ISREG(file->stat.mode);
-    (void)packer;
     return !fault_is_set(file->fault) && (is_entry || file->flags & FILE_HARD_LINK ||
                                           file->state == FILE_READ || file->state == FILE_HASHED);
 }
 
-void pack_member(const struct packer *packer, const struct file_record *file,
+void pack_member(const struct item_view *view, const struct file_record *file,
                  struct archive_member *member)
 {
-    const struct item_view *view = packer->view;
     *member = (struct archive_member){
         .path = batch_path(view, file), .path_bytes = file->path_bytes, .stat = file->stat};
     while (member->path_bytes > 1 && member->path[member->path_bytes - 1] == '/')
@@ -183,7 +183,7 @@ static void copy_extents(struct packer *packer, const struct file_record *file,
 static int add_header(struct packer *packer, const struct file_record *file)
 {
     struct archive_member member;
-    pack_member(packer, file, &member);
+    pack_member(packer->view, file, &member);
     if (file->flags & FILE_SPARSE)
         copy_extents(packer, file, &member);
     size_t bound = ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes +
@@ -226,9 +226,9 @@ static int add_record(struct packer *packer, struct file_record *file)
     const struct tm_item *item = packer->view->item;
     bool is_first = !item->stream || item->chunk == 0;
     bool has_data = !(file->flags & FILE_NOT_FILE);
-    if (is_first && !pack_wants(packer, file))
+    if (is_first && !pack_wants(file))
         return 0;
-    if (!is_first && !pack_wants(packer, file)) /* its place is taken */
+    if (!is_first && !pack_wants(file)) /* its place is taken */
         memset(packer->view->input + file->data, 0, file->data_bytes);
     int error = is_first ? add_header(packer, file) : 0;
     if (is_own_fault(error)) {

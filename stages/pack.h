@@ -72,6 +72,10 @@ size_t pack_output_bytes(const void *job, const struct batch_shape *shape);
  * tree ("../"). */
 void pack_stored_path(const char **path, size_t *bytes);
 
+/* A record as a member of an archive. */
+void pack_member(const struct item_view *view, const struct file_record *file,
+                 struct archive_member *member);
+
 extern const struct stage_ops pack_stage;
 
 #endif

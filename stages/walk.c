@@ -214,9 +214,9 @@ int walk_run(const struct walk_setup *setup)
         .memory_bytes = setup->memory_bytes ? setup->memory_bytes : LISTINGS_BYTES,
     };
     walk.streams = calloc(lane_streams_max(setup->data_lane), sizeof *walk.streams);
-    walk.links = setup->all_kinds ? links_create() : NULL;
+    walk.links = setup->finds_links ? links_create() : NULL;
     walk_path_append(&walk, 0, "", 0, false);
-    int error = walk.path && walk.streams && (walk.links || !setup->all_kinds) ? 0 : -ENOMEM;
+    int error = walk.path && walk.streams && (walk.links || !setup->finds_links) ? 0 : -ENOMEM;
     if (!error)
         error = walk_all(&walk);
     if (error)

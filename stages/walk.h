@@ -63,9 +63,11 @@ struct walk_setup {
     bool one_file_system; /* do not enter directories of other file systems than the operand's */
     bool read_special;    /* operands that are FIFOs, sockets or devices are read, not skipped */
     /* Everything there is becomes an entry: directories (before what is in them), symbolic links,
-     * special files, and links to files that came before (FILE_HARD_LINK, the attachment is the
-     * path of the first). Operands that are links are not followed, unless follow_links. */
+     * special files. Operands that are links are not followed, unless follow_links. */
     bool all_kinds;
+    /* Another name of a file that came before is an entry, too: FILE_HARD_LINK, its attachment is
+     * the path of the first. */
+    bool finds_links;
     /* Of sparse files only what is data becomes chunks (FILE_SPARSE); the first chunk has none, and
      * as its attachment the array of struct archive_extent. */
     bool finds_holes;

@@ -115,7 +115,7 @@ struct walk {
     uint64_t serial;
     struct walk_name pending_name; /* taken from the source, did not fit the last request */
     bool name_is_pending;
-    struct links *links; /* all_kinds: files that have more names than one */
+    struct links *links; /* finds_links: files that have more names than one */
 };
 
 /* walk_frame.c. -errno ends the walk. */

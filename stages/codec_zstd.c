@@ -1,0 +1,69 @@
+/* zstd frames (RFC 8878) by libzstd. */
+#include "stages/codec_private.h"
+
+#include <errno.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+static int same_level(int level)
+{
+    return level;
+}
+
+static size_t bound(const struct codec_plan *plan, size_t bytes)
+{
+    (void)plan;
+    return ZSTD_compressBound(bytes) + 64;
+}
+
+static bool is_set(ZSTD_CCtx *context, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value));
+}
+
+static int open_context(const struct codec_plan *plan, size_t block_bytes, void **state)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    (void)block_bytes;
+    if (!context)
+        return -ENOMEM;
+    bool good = is_set(context, ZSTD_c_compressionLevel, plan->engine_level) &&
+                is_set(context, ZSTD_c_contentSizeFlag, 1) &&
+                is_set(context, ZSTD_c_checksumFlag, 1);
+    if (good && plan->request.long_log)
+        good = is_set(context, ZSTD_c_enableLongDistanceMatching, 1) &&
+               is_set(context, ZSTD_c_windowLog, (int)plan->request.long_log);
+    if (!good) {
+        ZSTD_freeCCtx(context);
+        return -EINVAL;
+    }
+    *state = context;
+    return 0;
+}
+
+static void close_context(void *state)
+{
+    ZSTD_freeCCtx(state);
+}
+
+static ptrdiff_t compress_frame(void *state, const uint8_t *input, size_t bytes, bool final,
+                                uint8_t *output, size_t capacity)
+{
+    size_t made = ZSTD_compress2(state, output, capacity, input, bytes);
+    (void) final;
+    if (!ZSTD_isError(made))
+        return (ptrdiff_t)made;
+    return ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation ? -ENOMEM : -ENOBUFS;
+}
+
+const struct codec_engine_ops codec_zstd = {
+    .id = CODEC_ENGINE_ZSTD,
+    .name = "zstd",
+    .formats = 1u << CODEC_ZSTD,
+    .level_max = 19,
+    .map_level = same_level,
+    .bound = bound,
+    .open = open_context,
+    .close = close_context,
+    .compress = compress_frame,
+};
