@@ -15,6 +15,7 @@
 #include "cli/names.h"
 #include "cli/verbs.h"
 #include "stages/digest.h"
+#include "stages/links.h"
 #include "stages/pack.h"
 #include "stages/render.h"
 
@@ -26,6 +27,7 @@ struct create_verb {
     struct pack_job pack;
     struct archive_out *archive;
     struct output *manifest; /* NULL: none is asked for */
+    struct links *links;     /* of the manifest */
     /* The large file whose chunks are coming. */
     bool stream_is_left_out;
     struct tm_fault stream_fault;
@@ -38,11 +40,30 @@ static const struct hash_job *hash_of(const struct create_verb *verb)
 
 /* The sink. */
 
+/* Of a file with several names the archive holds the data once, and the manifest each name. No
+ * digests are known if the first name failed. */
+static int find_digests(struct create_verb *verb, const struct file_record *file,
+                        struct manifest_entry *entry)
+{
+    bool is_first = !(file->flags & FILE_HARD_LINK);
+    const struct link_note *first;
+    if (file->stat.links < 2 || !verb->links)
+        return 0;
+    int error = links_meet(verb->links, &file->stat, entry->digests,
+                           is_first ? hash_stride_bytes(&verb->hash) : 0, &first);
+    if (!error && !is_first)
+        entry->digests = first && first->bytes ? (const uint8_t *)first->data : NULL;
+    return error;
+}
+
 static int add_line(struct create_verb *verb, const struct item_view *view, unsigned index)
 {
     struct manifest_entry entry;
     char line[8 * BATCH_PATH_MAX];
     render_entry(&verb->hash, view, index, &entry);
+    int error = find_digests(verb, &batch_of(view)->file[index], &entry);
+    if (error || !entry.digests)
+        return error;
     pack_stored_path(&entry.path, &entry.path_bytes);
     ptrdiff_t bytes = manifest_render(MANIFEST_GNU, &entry, line, sizeof line);
     return bytes < 0 ? (int)bytes : output_write(verb->manifest, line, (size_t)bytes);
@@ -58,7 +79,10 @@ static int take_record(struct create_verb *verb, const struct item_view *view, u
         report_warning(job->report, batch_path(view, file), "left out: it is the archive itself");
         return 0;
     }
-    if (!job_take_record(job, view, file))
+    bool is_good = job_take_record(job, view, file);
+    if (file->flags & FILE_HARD_LINK && !fault_is_set(file->fault))
+        return verb->manifest ? add_line(verb, view, index) : 0;
+    if (!is_good)
         return 0;
     int error = verb->manifest ? add_line(verb, view, index) : 0;
     return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
@@ -132,7 +156,12 @@ static bool open_outputs(struct create_verb *verb)
     }
     if (!open_output(verb, verb->inputs.output, &verb->job.output))
         return false;
-    return !verb->inputs.manifest || open_output(verb, verb->inputs.manifest, &verb->manifest);
+    if (!verb->inputs.manifest)
+        return true;
+    verb->links = links_create();
+    if (!verb->links)
+        job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
+    return verb->links && open_output(verb, verb->inputs.manifest, &verb->manifest);
 }
 
 static bool plan(struct create_verb *verb)
@@ -266,5 +295,6 @@ int verb_create(const struct options *options)
     names_destroy(names);
     archive_out_destroy(verb.archive);
     output_discard(verb.manifest);
+    links_destroy(verb.links);
     return job_end(&verb.job);
 }

@@ -11,7 +11,7 @@ struct link {
     struct link *next;
     uint64_t device, inode;
     uint32_t rest; /* names not met yet */
-    struct link_name name;
+    struct link_note note;
 };
 
 struct links {
@@ -73,10 +73,9 @@ static void grow(struct links *links)
     links->bucket_count = count;
 }
 
-static int add(struct links *links, const struct file_stat *stat, const char *path,
-               size_t path_bytes)
+static int add(struct links *links, const struct file_stat *stat, const void *note, size_t bytes)
 {
-    struct link *link = malloc(sizeof *link + path_bytes + 1);
+    struct link *link = malloc(sizeof *link + bytes + 1);
     if (!link)
         return -ENOMEM;
     if (links->count++ == links->bucket_count)
@@ -86,15 +85,15 @@ static int add(struct links *links, const struct file_stat *stat, const char *pa
                           .device = stat->device,
                           .inode = stat->inode,
                           .rest = stat->links - 1};
-    link->name.bytes = path_bytes;
-    memcpy(link->name.path, path, path_bytes);
-    link->name.path[path_bytes] = '\0';
+    link->note.bytes = bytes;
+    memcpy(link->note.data, note, bytes);
+    link->note.data[bytes] = '\0';
     links->bucket[bucket] = link;
     return 0;
 }
 
-int links_meet(struct links *links, const struct file_stat *stat, const char *path,
-               size_t path_bytes, const struct link_name **first)
+int links_meet(struct links *links, const struct file_stat *stat, const void *note, size_t bytes,
+               const struct link_note **first)
 {
     *first = NULL;
     free(links->complete);
@@ -103,9 +102,9 @@ int links_meet(struct links *links, const struct file_stat *stat, const char *pa
     while (*at && ((*at)->inode != stat->inode || (*at)->device != stat->device))
         at = &(*at)->next;
     if (!*at)
-        return add(links, stat, path, path_bytes);
+        return add(links, stat, note, bytes);
     struct link *link = *at;
-    *first = &link->name;
+    *first = &link->note;
     if (--link->rest == 0) {
         *at = link->next;
         links->count--;

@@ -155,14 +155,14 @@ static int emit_link(struct walk *walk, size_t directory_bytes, const struct sca
 {
     size_t end =
         walk_path_append(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, false);
-    const struct link_name *first;
+    const struct link_note *first;
     int error = end ? links_meet(walk->links, &entry->stat, walk->path, end, &first) : -ENOMEM;
     walk->path[directory_bytes] = '\0';
     *is_link = !error && first;
     if (!*is_link)
         return error;
     struct file_record *record;
-    error = add_with(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, first->path,
+    error = add_with(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes, first->data,
                      first->bytes, 0, &record);
     if (error)
         return error;

@@ -42,8 +42,7 @@ same_trees() { # TEXT: tree and extracted/tree
     describe tree >want
     describe extracted/tree >got
     check "$1: entries" cmp -s want got
-    check "$1: contents" diff -r --no-dereference -q <(cd tree && find . -type f -exec sha256sum {} + | sort) \
-        <(cd extracted/tree && find . -type f -exec sha256sum {} + | sort)
+    check "$1: contents" cmp -s <(reference tree) <(cd extracted && reference tree)
     check "$1: the hard link is one" [ extracted/tree/hard -ef extracted/tree/deep/text ]
 }
 
@@ -90,7 +89,7 @@ for model in "${stage_models[@]}"; do
     expect_status 0 "$TREEMILL" create -qf --read=threads:3 --compress="$model" --manifest=m b.tar.gz tree
     check "compress=$model with a manifest" cmp -s a.tar.gz b.tar.gz
     check "the manifest of compress=$model" cmp -s m <(
-        "$TREEMILL" hash -q tree | grep -v '  tree/hard$'
+        "$TREEMILL" hash -q tree 2>/dev/null
     )
     rm -f m
 done
