@@ -73,31 +73,41 @@ static unsigned kind_of(const char *name)
 
 /* Reading. */
 
-/* The system calls that take a directory's descriptor and a name came with Linux 6.13. Until these
- * can be relied on, /proc leads from a descriptor to its file. */
+/* The system calls that take a directory's descriptor and a name came with Linux 6.13, and those of
+ * a descriptor refuse O_PATH. For these /proc leads from a descriptor to its file, at ten times the
+ * price. */
 struct place {
-    char path[PATH_MAX];
-    bool follow; /* the path ends with the link in /proc, which leads to the file itself */
+    enum { PLACE_OPEN, PLACE_MAGIC, PLACE_NAME } way;
+    int fd;              /* PLACE_OPEN */
+    char path[PATH_MAX]; /* PLACE_MAGIC: the link in /proc, to be followed; PLACE_NAME */
 };
 
 static int find_place(int fd, const char *name, struct place *place)
 {
     int length;
 
-    place->follow = !name;
-    if (!name)
+    place->way = name ? PLACE_NAME : PLACE_MAGIC;
+    if (!name) {
+        place->fd = fd;
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0)
+            return -errno;
+        if (!(flags & O_PATH))
+            place->way = PLACE_OPEN;
         length = snprintf(place->path, sizeof place->path, "/proc/self/fd/%d", fd);
-    else if (fd == AT_FDCWD || name[0] == '/')
+    } else if (fd == AT_FDCWD || name[0] == '/') {
         length = snprintf(place->path, sizeof place->path, "%s", name);
-    else
+    } else {
         length = snprintf(place->path, sizeof place->path, "/proc/self/fd/%d/%s", fd, name);
+    }
     return length >= (int)sizeof place->path ? -ENAMETOOLONG : 0;
 }
 
 static ssize_t list_names(const struct place *place, char *names, size_t capacity)
 {
-    ssize_t bytes = place->follow ? listxattr(place->path, names, capacity)
-                                  : llistxattr(place->path, names, capacity);
+    ssize_t bytes = place->way == PLACE_OPEN    ? flistxattr(place->fd, names, capacity)
+                    : place->way == PLACE_MAGIC ? listxattr(place->path, names, capacity)
+                                                : llistxattr(place->path, names, capacity);
     if (bytes < 0)
         return errno == ENOTSUP ? 0 : -errno;
     return bytes;
@@ -105,8 +115,9 @@ static ssize_t list_names(const struct place *place, char *names, size_t capacit
 
 static ssize_t get_value(const struct place *place, const char *name, void *value, size_t capacity)
 {
-    ssize_t bytes = place->follow ? getxattr(place->path, name, value, capacity)
-                                  : lgetxattr(place->path, name, value, capacity);
+    ssize_t bytes = place->way == PLACE_OPEN    ? fgetxattr(place->fd, name, value, capacity)
+                    : place->way == PLACE_MAGIC ? getxattr(place->path, name, value, capacity)
+                                                : lgetxattr(place->path, name, value, capacity);
     return bytes < 0 ? -errno : bytes;
 }
 
@@ -138,7 +149,10 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* `sorted` has room for all names. */
+#define NAMES_COMMON 1024 /* bytes of names, which files with attributes seldom exceed */
+#define NAME_LEAST   6    /* those of the kinds known here, with their NUL, have one byte more */
+
+/* `sorted` has room for one name in each NAME_LEAST bytes. */
 static ptrdiff_t pack_all(const struct place *place, unsigned kinds, const char *names,
                           size_t names_bytes, const char **sorted, char *packed, size_t capacity)
 {
@@ -154,37 +168,37 @@ static ptrdiff_t pack_all(const struct place *place, unsigned kinds, const char 
     return used;
 }
 
-static ptrdiff_t read_names(const struct place *place, unsigned kinds, void *packed,
-                            size_t capacity)
+static ptrdiff_t pack_many(const struct place *place, unsigned kinds, char *packed, size_t capacity)
 {
     char *names = malloc(XATTR_LIST_MAX);
-    if (!names)
-        return -ENOMEM;
-    ptrdiff_t used = list_names(place, names, XATTR_LIST_MAX);
-    if (used > 0) {
-        size_t names_bytes = (size_t)used;
-        /* A name has a letter, a dot and a NUL at least. */
-        const char **sorted = malloc((names_bytes / 3 + 1) * sizeof *sorted);
-        used =
-            sorted ? pack_all(place, kinds, names, names_bytes, sorted, packed, capacity) : -ENOMEM;
-        free(sorted);
-    }
+    const char **sorted = malloc(XATTR_LIST_MAX / NAME_LEAST * sizeof *sorted);
+    ptrdiff_t used = -ENOMEM;
+
+    if (names && sorted)
+        used = list_names(place, names, XATTR_LIST_MAX);
+    if (used > 0)
+        used = pack_all(place, kinds, names, (size_t)used, sorted, packed, capacity);
+    free(sorted);
     free(names);
     return used;
 }
 
 ptrdiff_t metadata_read(int fd, const char *name, unsigned kinds, void *packed, size_t capacity)
 {
+    char names[NAMES_COMMON];
+    const char *sorted[NAMES_COMMON / NAME_LEAST];
     struct place place;
+
     int error = find_place(fd, name, &place);
     if (error)
         return error;
-    /* Most files have none, which costs one call and no memory. */
-    ssize_t names_bytes = list_names(&place, NULL, 0);
-    if (names_bytes <= 0)
-        return names_bytes;
-    ptrdiff_t used = read_names(&place, kinds, packed,
-                                capacity < METADATA_MAX_BYTES ? capacity : METADATA_MAX_BYTES);
+    if (capacity > METADATA_MAX_BYTES)
+        capacity = METADATA_MAX_BYTES;
+    ptrdiff_t used = list_names(&place, names, sizeof names);
+    if (used > 0)
+        return pack_all(&place, kinds, names, (size_t)used, sorted, packed, capacity);
+    if (used == -ERANGE)
+        used = pack_many(&place, kinds, packed, capacity);
     return used == -ERANGE ? -E2BIG : used;
 }
 

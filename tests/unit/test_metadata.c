@@ -146,6 +146,30 @@ START_TEST(reading)
 }
 END_TEST
 
+START_TEST(many_names)
+{
+    if (!has_attributes)
+        return;
+    int fd = create("file");
+    int count = 0;
+    char name[64];
+    for (; count < 100; count++) {
+        snprintf(name, sizeof name, "user.some-attribute-of-this-file-%02d", 99 - count);
+        if (fsetxattr(fd, name, name, strlen(name), 0) != 0)
+            break; /* ext4 has room for a block */
+    }
+    ck_assert_int_gt(count, 30);
+    ptrdiff_t bytes = metadata_read(fd, NULL, METADATA_USER, packed, sizeof packed);
+    ck_assert_int_gt(bytes, 0);
+    size_t cursor = 0;
+    for (int i = 100 - count; i < 100; i++) {
+        snprintf(name, sizeof name, "user.some-attribute-of-this-file-%02d", i);
+        expect(&cursor, (size_t)bytes, name, name, strlen(name));
+    }
+    ck_assert_uint_eq(cursor, (size_t)bytes);
+}
+END_TEST
+
 /* The link's own attributes are asked for, of which there are none. */
 START_TEST(links_are_not_followed)
 {
@@ -312,6 +336,7 @@ int main(void)
     tcase_add_checked_fixture(metadata, setup, teardown);
     tcase_add_test(metadata, packing);
     tcase_add_test(metadata, reading);
+    tcase_add_test(metadata, many_names);
     tcase_add_test(metadata, links_are_not_followed);
     tcase_add_test(metadata, too_long_a_path);
     tcase_add_test(metadata, applying);
