@@ -16,7 +16,6 @@
 #include <archive_entry.h>
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <locale.h>
@@ -225,30 +224,6 @@ static void add_extents(struct archive_entry *to, const struct archive_member *m
         archive_entry_sparse_add_entry(to, (la_int64_t)member->stat.size_bytes, 0);
 }
 
-/* A name with "=" in it would end early in "SCHILY.xattr.NAME=value". GNU tar 1.34 writes and
- * reads "%3D" for it, and "%25" for the "%" itself (src/xheader.c, xattr_encode_keyword()). */
-static int add_attribute(struct archive_entry *to, const struct metadata_attribute *attribute)
-{
-    size_t bytes = strlen(attribute->name);
-    char encoded[3 * XATTR_NAME_MAX + 1];
-    char *out = encoded;
-
-    if (bytes > XATTR_NAME_MAX)
-        return -EINVAL;
-    for (size_t i = 0; i < bytes; i++) {
-        char byte = attribute->name[i];
-        if (byte == '=' || byte == '%') {
-            memcpy(out, byte == '=' ? "%3D" : "%25", 3);
-            out += 3;
-        } else {
-            *out++ = byte;
-        }
-    }
-    *out = '\0';
-    archive_entry_xattr_add_entry(to, encoded, attribute->value, attribute->value_bytes);
-    return 0;
-}
-
 static int add_attributes(struct archive_entry *to, const struct tar_entry *entry, bool *has_acl)
 {
     const struct archive_member *member = entry->member;
@@ -259,8 +234,13 @@ static int add_attributes(struct archive_entry *to, const struct tar_entry *entr
         int type = !strcmp(attribute.name, METADATA_ACL_ACCESS)    ? ARCHIVE_ENTRY_ACL_TYPE_ACCESS
                    : !strcmp(attribute.name, METADATA_ACL_DEFAULT) ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT
                                                                    : 0;
-        int error =
-            type ? add_acl(to, type, entry->names, &attribute) : add_attribute(to, &attribute);
+        if (!type) {
+            /* "=" and "%" in the name are encoded by libarchive, as by GNU tar. */
+            archive_entry_xattr_add_entry(to, attribute.name, attribute.value,
+                                          attribute.value_bytes);
+            continue;
+        }
+        int error = add_acl(to, type, entry->names, &attribute);
         if (error)
             return error;
         *has_acl |= type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS;

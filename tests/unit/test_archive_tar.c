@@ -370,6 +370,23 @@ START_TEST(aligned_extents)
 }
 END_TEST
 
+/* The longest numbers there are, in the room that is said to be enough. */
+START_TEST(many_extents)
+{
+    enum { COUNT = 5000 };
+    static struct archive_extent extents[COUNT];
+    uint64_t first = (1ull << 59) - COUNT * 1024ull;
+    for (size_t i = 0; i < COUNT; i++)
+        extents[i] = (struct archive_extent){first + i * 1024, 512};
+    struct archive_member member = member_of("f", S_IFREG | 0644, 1ull << 59);
+    member.extents = extents;
+    member.extent_count = COUNT;
+    struct reading reading = round_trip(&member, NULL);
+    ck_assert_int_eq(archive_entry_size(reading.entry), 1ll << 59);
+    done(&reading);
+}
+END_TEST
+
 START_TEST(ends)
 {
     for (uint64_t bytes = 0; bytes < 1 << 16; bytes += TAR_BLOCK_BYTES) {
@@ -403,6 +420,7 @@ int main(void)
     tcase_add_test(tar, reproducible);
     tcase_add_test(tar, same_bytes_every_time);
     tcase_add_test(tar, aligned_extents);
+    tcase_add_test(tar, many_extents);
     tcase_add_test(tar, ends);
     suite_add_tcase(suite, tar);
 
