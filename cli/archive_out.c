@@ -74,6 +74,7 @@ int archive_out_choose(const struct options *options, struct pack_job *pack, cha
     *pack = (struct pack_job){
         .format = format == ARCHIVE_ZIP ? PACK_ZIP : PACK_TAR,
         .is_compressed = format != ARCHIVE_TAR,
+        .attributes = options->xattrs && !options->reproducible && format != ARCHIVE_ZIP,
         .archive = {.numeric_owner = options->numeric_owner, .reproducible = options->reproducible},
     };
     if (choose_times(&pack->archive, error, capacity))

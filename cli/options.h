@@ -139,7 +139,7 @@ struct options {
     unsigned level;     /* LEVEL_DEFAULT: not given */
     bool rsyncable, single_member;
     unsigned long_log; /* log2 of the window; 0: not given */
-    bool reproducible, numeric_owner;
+    bool reproducible, numeric_owner, xattrs;
     const char *manifest; /* file to write; NULL: none */
 
     struct option_algorithms algorithms;

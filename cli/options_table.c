@@ -216,6 +216,8 @@ static const struct option_row option_table[] = {
             "SOURCE_DATE_EPOCH, if that is set. The order of members is always the same."},
     {.name = "numeric-owner", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(numeric_owner), .help = "numbers of users and groups, no names"},
+    {.name = "xattrs", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+     .offset = FIELD(xattrs), .help = "store extended attributes and ACLs (tar)"},
     {.name = "manifest", .argument = "FILE", .verbs = CREATE, .group = GROUP_FORMAT,
      .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
      .help = "write the digests of the members to FILE, for sha256sum -c"},

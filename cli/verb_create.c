@@ -79,6 +79,9 @@ static int take_record(struct create_verb *verb, const struct item_view *view, u
         report_warning(job->report, batch_path(view, file), "left out: it is the archive itself");
         return 0;
     }
+    if (file->flags & FILE_NO_ATTRIBUTES)
+        report_error_text(job->report, batch_path(view, file), "read",
+                          "extended attributes are left out: too many, or not readable");
     bool is_good = job_take_record(job, view, file);
     if (file->flags & FILE_HARD_LINK && !fault_is_set(file->fault))
         return verb->manifest ? add_line(verb, view, index) : 0;
@@ -178,7 +181,7 @@ static bool plan(struct create_verb *verb)
         .compress_job = &verb->pack,
         .shape = {.block_bytes = archive_out_block_bytes(&verb->pack),
                   .files_max = BATCH_FILES_MAX,
-                  .overhead_bytes = pack_overhead_bytes(verb->pack.format)},
+                  .overhead_bytes = pack_overhead_bytes(&verb->pack)},
         .output_bytes = pack_output_bytes,
         .every_chunk = true,
         .sink = take_batch,

@@ -79,7 +79,8 @@ enum file_flags {
     FILE_SPECIAL = 128,   /* FIFO, socket or device, to be read to its end all the same */
     FILE_CONSUMED = 256,  /* bytes have been read that cannot be read again */
     FILE_HARD_LINK = 512, /* another name of the file whose path is the attachment */
-    FILE_SPARSE = 1024    /* its chunks are those of its extents; what is between them is zeros */
+    FILE_SPARSE = 1024,   /* its chunks are those of its extents; what is between them is zeros */
+    FILE_NO_ATTRIBUTES = 2048 /* its extended attributes could not be kept */
 };
 
 /* What can be read only once, and has no length that is known beforehand. */

@@ -1,26 +1,36 @@
 #include "stages/pack_private.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "pipeline/arena.h"
+#include "stages/metadata.h"
+#include "stages/shortage.h"
 #include "stages/zip.h"
 
 /* A block of a tar takes headers beside the data that the shape counts: of long names, mostly,
- * which take a pax header. Beyond this a batch becomes more blocks than one. */
-#define BLOCK_SLACK_BYTES ((size_t)64 * 1024)
+ * which take a pax header. Beyond this a batch becomes more blocks than one. The largest header of
+ * all, of the longest path, target and map, is less. */
+#define BLOCK_SLACK_BYTES ((size_t)256 * 1024)
+/* Headers with attributes, of one batch. What goes beyond is left out, and said so. */
+#define ATTRIBUTES_BYTES ((size_t)1024 * 1024)
 /* Of one batch: each but the last is more than half full. */
 #define BLOCKS_MAX 64
 
-uint32_t pack_overhead_bytes(enum pack_format format)
+uint32_t pack_overhead_bytes(const struct pack_job *job)
 {
-    return format == PACK_TAR ? 2 * TAR_BLOCK_BYTES : 128;
+    if (job->format == PACK_ZIP)
+        return 128;
+    return (job->attributes ? 6 : 2) * TAR_BLOCK_BYTES;
 }
 
-static size_t block_capacity(const struct batch_shape *shape)
+static size_t block_capacity(const struct pack_job *job, const struct batch_shape *shape)
 {
-    return shape->block_bytes + BLOCK_SLACK_BYTES;
+    return shape->block_bytes + BLOCK_SLACK_BYTES + (job->attributes ? ATTRIBUTES_BYTES : 0);
 }
 
 static size_t table_bytes(const struct pack_job *job, const struct batch_shape *shape)
@@ -33,7 +43,7 @@ static size_t table_bytes(const struct pack_job *job, const struct batch_shape *
 size_t pack_output_bytes(const void *job, const struct batch_shape *shape)
 {
     const struct pack_job *pack = job;
-    size_t room = block_capacity(shape) + shape->meta_bytes +
+    size_t room = block_capacity(pack, shape) + shape->meta_bytes +
                   (pack->format == PACK_ZIP ? shape->files_max * ZIP_HEADER_BOUND(0) : 0);
     if (pack->is_compressed)
         room = codec_bound(&pack->codec, room);
@@ -65,6 +75,7 @@ static void packer_close(void *state)
     codec_encoder_destroy(packer->encoder);
     free(packer->pieces);
     free(packer->headers);
+    free(packer->attributes);
     free(packer);
 }
 
@@ -75,12 +86,17 @@ static int packer_open(void *job, void **state)
     if (!packer)
         return -ENOMEM;
     packer->job = pack;
-    packer->block_capacity = block_capacity(&pack->shape);
+    packer->block_capacity = block_capacity(pack, &pack->shape);
     packer->piece_capacity = 2 * pack->shape.files_max + 2;
     packer->pieces = malloc(packer->piece_capacity * sizeof *packer->pieces);
-    packer->headers_capacity = pack->shape.files_max * 2 * TAR_BLOCK_BYTES + PACK_HEADER_MAX;
+    packer->headers_capacity = pack->shape.files_max * 2 * TAR_BLOCK_BYTES + PACK_HEADER_MAX +
+                               (pack->attributes ? ATTRIBUTES_BYTES : 0);
     packer->headers = malloc(packer->headers_capacity);
-    int error = packer->pieces && packer->headers ? 0 : -ENOMEM;
+    if (pack->attributes)
+        packer->attributes = malloc(METADATA_MAX_BYTES);
+    int error = packer->pieces && packer->headers && (packer->attributes || !pack->attributes)
+                    ? 0
+                    : -ENOMEM;
     if (!error && pack->format == PACK_TAR)
         error = tar_writer_create(&pack->archive, &packer->tar);
     if (!error && pack->is_compressed)
@@ -180,14 +196,48 @@ static void copy_extents(struct packer *packer, const struct file_record *file,
     memcpy(packer->extents, packer->view->input + file->attachment, file->attachment_bytes);
 }
 
-static int add_header(struct packer *packer, const struct file_record *file)
+/* Of the file as it is now: a moment later than its content. */
+static ptrdiff_t read_attributes(struct packer *packer, const struct file_record *file)
+{
+    const char *path = batch_path(packer->view, file);
+    if (file->path_bytes < PATH_MAX)
+        return metadata_read(AT_FDCWD, path, METADATA_ALL, packer->attributes, METADATA_MAX_BYTES);
+    int fd = shortage_open(path, file->path_bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return fd;
+    ptrdiff_t bytes = metadata_read(fd, NULL, METADATA_ALL, packer->attributes, METADATA_MAX_BYTES);
+    close(fd);
+    return bytes;
+}
+
+static void add_attributes(struct packer *packer, struct file_record *file,
+                           struct archive_member *member)
+{
+    if (!packer->attributes || file->flags & FILE_HARD_LINK)
+        return;
+    ptrdiff_t bytes = read_attributes(packer, file);
+    size_t bound = ARCHIVE_HEADER_BOUND((size_t)bytes);
+    if (bytes < 0 || packer->attributes_used + bound > ATTRIBUTES_BYTES) {
+        file->flags |= FILE_NO_ATTRIBUTES;
+        return;
+    }
+    if (bytes == 0)
+        return;
+    packer->attributes_used += bound;
+    member->attributes = packer->attributes;
+    member->attribute_bytes = (size_t)bytes;
+}
+
+static int add_header(struct packer *packer, struct file_record *file)
 {
     struct archive_member member;
     pack_member(packer->view, file, &member);
     if (file->flags & FILE_SPARSE)
         copy_extents(packer, file, &member);
-    size_t bound = ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes +
-                                        member.extent_count * sizeof *member.extents);
+    add_attributes(packer, file, &member);
+    size_t bound =
+        ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes + member.attribute_bytes +
+                             member.extent_count * sizeof *member.extents);
     int error = make_room(packer, bound, bound + file->data_bytes);
     if (error)
         return error;
@@ -262,7 +312,7 @@ static void packer_run(void *state, const struct item_view *view)
     packer->output = (uint8_t *)packer->packed + table;
     packer->output_capacity = pack_output_bytes(job, &job->shape) - table;
     packer->piece_count = 0;
-    packer->piece_bytes = packer->headers_used = 0;
+    packer->piece_bytes = packer->headers_used = packer->attributes_used = 0;
     int error = job->format == PACK_TAR ? pack_tar_item(packer) : pack_zip_item(packer);
     if (error)
         view->item->fault = fault_system(TM_OP_COMPRESS, error);

@@ -31,7 +31,7 @@ struct pack_job {
     struct archive_options archive;
     struct batch_shape shape; /* of the batches; known once the job is planned */
     size_t output_start;      /* likewise */
-    bool attributes;          /* store extended attributes and ACLs */
+    bool attributes; /* store extended attributes and ACLs; FILE_NO_ATTRIBUTES where it fails */
 };
 
 /* One file's part of a zip. Of a file in chunks: of this chunk. */
@@ -64,7 +64,7 @@ static inline struct packed_member *packed_members(struct packed *packed)
 }
 
 /* What each member takes of a block besides its data. */
-uint32_t pack_overhead_bytes(enum pack_format format);
+uint32_t pack_overhead_bytes(const struct pack_job *job);
 /* Room for a piece in the output slab. */
 size_t pack_output_bytes(const void *job, const struct batch_shape *shape);
 

@@ -24,7 +24,9 @@ struct packer {
     uint8_t *headers;
     size_t headers_used, headers_capacity;
     struct archive_extent extents[EXTENTS_MAX]; /* of a sparse file's header */
+    uint8_t *attributes;                        /* of one member; NULL: none are stored */
     /* The item in hand. */
+    size_t attributes_used; /* of the room for headers that have some */
     const struct item_view *view;
     struct packed *packed;
     uint8_t *output; /* the piece of the archive, which has this much room */

@@ -165,6 +165,23 @@ chmod -R g+w again
 expect_status 0 env SOURCE_DATE_EPOCH=1000000000 "$TREEMILL" create -q --reproducible r2.tar.gz again
 check "reproducible" cmp -s r1.tar.gz r2.tar.gz
 
+# Extended attributes and ACLs.
+if has setfattr && has setfacl && setfattr -n user.tm -v value tree/size-1 2>/dev/null; then
+    setfacl -m u:1234:r tree/size-512
+    setfattr -n user.big -v "$(head -c 3000 /dev/zero | tr '\0' x)" tree/deep
+    expect_status 0 "$TREEMILL" create -q --xattrs x.tar.zst tree
+    mkdir -p x
+    check "tar takes attributes" tar --xattrs --acls -xpf x.tar.zst -C x
+    check "user attributes" [ "$(getfattr --only-values -n user.tm x/tree/size-1)" = value ]
+    check "of directories" cmp -s <(getfattr -d tree/deep) <(cd x && getfattr -d tree/deep)
+    check "ACLs" cmp -s <(getfacl -n tree/size-512) <(cd x && getfacl -n tree/size-512)
+    # shellcheck disable=SC2086  # options are words
+    expect_status 0 "$TREEMILL" create -qf $model_inline --compress=inline --xattrs y.tar.zst tree
+    check "the same by another model" cmp -s x.tar.zst y.tar.zst
+else
+    left_out "extended attributes: this file system has none"
+fi
+
 # Selection, and the list of a dry run.
 expect_status 0 "$TREEMILL" create -q --exclude='f1*' --exclude-vcs s.tar tree/many
 check "exclude" [ "$(tar -tf s.tar | grep -c /f1)" -eq 0 ]
