@@ -5,6 +5,9 @@
  * fewest waiting. That also keeps the promise of pipeline/graph.h: the stream with the lowest
  * number, which everything finished may be waiting for, either has a chunk on its way, which will
  * give its credit back, or gets the next credit; and a bundle never takes the last one.
+ *
+ * Where the lane delivers every chunk, a large file is sent off whole before anything else: the
+ * chunks at the sink, one after another, are the files in canonical order.
  */
 #include "stages/walk_private.h"
 
@@ -87,12 +90,19 @@ int emit_pump(struct walk *walk)
     return error == -EAGAIN ? 0 : error;
 }
 
-int emit_finish(struct walk *walk)
+/* All chunks of all open streams. */
+static int send_streams(struct walk *walk)
 {
-    int error = emit_flush(walk);
+    int error = 0;
     while (walk->stream_count && !error)
         error = send_chunk(walk, true);
     return error;
+}
+
+int emit_finish(struct walk *walk)
+{
+    int error = emit_flush(walk);
+    return error ? error : send_streams(walk);
 }
 
 void emit_free(struct walk *walk)
@@ -214,7 +224,7 @@ static int begin_stream(struct walk *walk, size_t directory_bytes, const struct 
                stream->attachment_bytes);
     stream->stream = lane_stream_begin(walk->setup->data_lane, &stream->number);
     walk->stream_count++;
-    return emit_pump(walk);
+    return lane_delivers_every_chunk(walk->setup->data_lane) ? send_streams(walk) : emit_pump(walk);
 }
 
 /* In an item of its own: others need not wait for whoever writes to it. */
