@@ -68,7 +68,7 @@ static bool setup_is_valid(const struct graph_setup *setup)
     for (unsigned l = 0; l < setup->lane_count; l++) {
         const struct lane_setup *lane = &setup->lane[l];
         if (lane->stage_count < 1 || lane->stage_count > LANE_STAGES_MAX || lane->items < 1 ||
-            lane->items >= UINT16_MAX)
+            lane->items >= UINT16_MAX || (lane->every_chunk && !lane->sink))
             return false;
         for (unsigned s = 0; s < lane->stage_count; s++) {
             if (!stage_is_valid(lane, s) || lane->stage[s].workers > GRAPH_WORKERS_MAX)
@@ -112,14 +112,14 @@ static uint32_t lane_stream_count(const struct lane_setup *lane)
     return lane->items + keyed_workers(lane);
 }
 
-unsigned lane_streams_max(const struct tm_lane *lane)
-{
-    return keyed_workers(&lane->setup);
-}
-
-bool lane_wants_every_chunk(const struct tm_lane *lane)
+bool lane_delivers_every_chunk(const struct tm_lane *lane)
 {
     return lane->setup.every_chunk;
+}
+
+unsigned lane_streams_max(const struct tm_lane *lane)
+{
+    return lane->setup.every_chunk ? 1 : keyed_workers(&lane->setup);
 }
 
 /* One to go on with at once, the others for the time that the source is busy elsewhere. */

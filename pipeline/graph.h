@@ -16,15 +16,19 @@
  * is `inline` runs in the source's own thread; if that is all stages, so does the sink, and the
  * lane has no thread at all.
  *
- * Streams. What is too large for one item is a stream of chunks, several of which may be under way
- * at once. Only a stream's last chunk reaches the sink, under the number that the stream was given
- * when it began; the chunks before it go back to the pool when they are through.
+ * Streams. What is too large for one item is a stream of chunks. In most lanes several streams may
+ * be under way at once, and only a stream's last chunk reaches the sink, under the number that the
+ * stream was given when it began; the chunks before it go back to the pool when they are through.
+ * In a lane with `every_chunk` all of them reach the sink, each under a number of its own.
  *
  * No item waits for a resource once it is acquired: the queues of a lane have room for all its
  * items, and the credits (items in the pool) are the bound. Finished items wait at the sink for
  * the lowest unfinished number, holding their credits; so the source must keep a credit for the
  * stream with the lowest number that it has not wholly submitted (`spare` of lane_try_acquire()),
  * and have at most as many such streams as the keyed group has workers (lane_streams_max()).
+ * With `every_chunk` numbers are given as items are submitted, and the source submits nothing
+ * between the chunks of one stream: the lowest unfinished number is always under way, and no
+ * credit need be kept.
  *
  * Ending. When the source has finished and all admitted items have reached the sink, every queue
  * is closed and workers leave. Counting items at the sink, rather than workers that have left,
@@ -120,6 +124,8 @@ struct lane_setup {
     int (*sink)(void *context, const struct item_view *view);
     void *sink_context;
     bool ordered; /* the sink gets items in order of their sequence numbers */
+    /* The sink gets every chunk of a stream, not only its last: see "Streams" above. Needs a sink.
+     * A chunk that has killed its workers comes with its fault like any other item. */
     bool every_chunk;
 };
 
@@ -155,7 +161,8 @@ int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spar
 /* Sends an acquired item on its way under the next sequence number. 0 or -ECANCELED; the item is
  * gone either way. */
 int lane_submit(struct tm_lane *lane, const struct item_view *view);
-/* Sends a chunk, item->stream and so on being set, under its stream's number. */
+/* Sends a chunk, item->stream and so on being set, under its stream's number; in a lane with
+ * `every_chunk` under the next one, and `number` is of no account. */
 int lane_submit_chunk(struct tm_lane *lane, const struct item_view *view, uint64_t number);
 /* Lanes without a sink: waits until this submitted item is done. 0 or -ECANCELED. */
 int lane_wait(struct tm_lane *lane, const struct item_view *view);
@@ -164,13 +171,15 @@ void lane_release(struct tm_lane *lane, const struct item_view *view);
 /* No more items will be submitted. */
 void lane_finish(struct tm_lane *lane);
 
-/* Begins a stream: a value for item->stream, and its sequence number. The source's thread. */
+/* Begins a stream: a value for item->stream, and its sequence number; in a lane with `every_chunk`
+ * that which its first chunk will get. The source's thread. */
 uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number);
 /* How many chunks of a begun stream a worker has taken so far, to see which stream is in need. */
 uint32_t lane_stream_taken(const struct tm_lane *lane, uint32_t stream);
-/* How many streams the source may have begun and not wholly submitted. */
+/* Whether the lane was set up with `every_chunk`. Any thread. */
+bool lane_delivers_every_chunk(const struct tm_lane *lane);
+/* How many streams the source may have begun and not wholly submitted; 1 with `every_chunk`. */
 unsigned lane_streams_max(const struct tm_lane *lane);
-bool lane_wants_every_chunk(const struct tm_lane *lane);
 /* How many chunks of one stream may usefully be under way before its worker takes them: as many as
  * the stages before it work on at once, and some that wait. */
 unsigned lane_backlog_max(const struct tm_lane *lane);

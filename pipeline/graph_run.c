@@ -252,7 +252,9 @@ uint32_t lane_stream_begin(struct tm_lane *lane, uint64_t *number)
         /* Whoever took the last chunk of the stream before has left it without an owner. */
         atomic_store_explicit(&stream->next, 0, memory_order_relaxed);
         atomic_store_explicit(&stream->in_use, true, memory_order_relaxed);
-        *number = lane->setup.every_chunk ? lane->admitted : lane->admitted++;
+        *number = lane->admitted;
+        if (!lane->setup.every_chunk) /* there each chunk takes one of its own */
+            lane->admitted++;
         return s + 1;
     }
     bool kept_to_lane_streams_max = false;

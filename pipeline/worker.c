@@ -96,10 +96,8 @@ void worker_process(struct tm_worker *const workers[], const struct item_view vi
 
 struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item)
 {
-    bool is_inner_chunk =
-        item->stream && !item->last && !group->lane->setup.every_chunk;
-    return is_inner_chunk && group->output == &group->lane->done ? &group->lane->pool
-                                                                 : group->output;
+    bool is_through = item->stream && !item->last && !group->lane->setup.every_chunk;
+    return is_through && group->output == &group->lane->done ? &group->lane->pool : group->output;
 }
 
 /* A blocking worker: one item at a time, or chunks of two streams. */

@@ -3,6 +3,8 @@
  *
  * Order: operands as they are given; below a directory, bytewise by path. That is the order of a
  * walk that visits each directory's entries sorted as if names of directories ended in a slash.
+ * Numbers are given in that order. On a data lane with `every_chunk` items are also submitted in
+ * it, all chunks of a large file before the next file; on others large files overlap.
  *
  * Memory does not grow with the tree: one listing for each directory on the current path, a few
  * ahead, all of them within a fixed budget. When that is used up, the outermost listings are

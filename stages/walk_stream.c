@@ -5,6 +5,9 @@
  * fewest waiting. That also keeps the promise of pipeline/graph.h: the stream with the lowest
  * number, which everything finished may be waiting for, either has a chunk on its way, which will
  * give its credit back, or gets the next credit; and a bundle never takes the last one.
+ *
+ * Where the lane delivers every chunk, a large file is sent off whole before anything else: the
+ * chunks at the sink, one after another, are the files in canonical order.
  */
 #include "stages/walk_private.h"
 
@@ -199,7 +202,7 @@ int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_en
     }
     stream->stream = lane_stream_begin(walk->setup->data_lane, &stream->number);
     walk->stream_count++;
-    while (lane_wants_every_chunk(walk->setup->data_lane) && walk->stream_count && !error)
+    while (lane_delivers_every_chunk(walk->setup->data_lane) && walk->stream_count && !error)
         error = send_chunk(walk, true);
     return error ? error : emit_pump(walk);
 }

@@ -90,6 +90,43 @@ static int take_batch(void *context, const struct item_view *view)
     return 0;
 }
 
+/* As an archive's sink: every chunk, in the files' order, without a hole. */
+struct archive {
+    struct walk_totals totals;
+    struct tm_graph *graph;
+    bool named;
+    char before[64]; /* path of the file that came last */
+    uint64_t files, expected_offset;
+    uint32_t expected_chunk;
+};
+
+static int take_chunk(void *context, const struct item_view *view)
+{
+    struct archive *archive = context;
+    const struct batch *batch = batch_of(view);
+    for (unsigned i = 0; i < batch->file_count; i++) {
+        const struct file_record *file = &batch->file[i];
+        const char *path = batch_path(view, file);
+        ck_assert(!fault_is_set(file->fault));
+        if (view->item->chunk == 0) {
+            ck_assert_msg(strcmp(archive->before, path) < 0, "%s before %s", archive->before, path);
+            snprintf(archive->before, sizeof archive->before, "%s", path);
+            archive->files++;
+            archive->expected_offset = 0;
+            archive->expected_chunk = 0;
+        }
+        ck_assert_str_eq(path, archive->before);
+        ck_assert_uint_eq(file->offset, archive->expected_offset);
+        ck_assert_uint_eq(view->item->chunk, archive->expected_chunk++);
+        archive->expected_offset += file->data_bytes;
+        if (!view->item->stream || view->item->last)
+            ck_assert_uint_eq(archive->expected_offset, file->stat.size_bytes);
+    }
+    if (view->item->stream && view->item->last)
+        lane_stream_end(graph_lane(archive->graph, 1), view->item->stream);
+    return 0;
+}
+
 static void pass_on(void *state, const struct item_view *view)
 {
     (void)state, (void)view;
@@ -103,11 +140,11 @@ static const struct batch_shape shape = {.block_bytes = 65536,
 
 static enum walk_next next_name(void *context, bool wait, struct walk_name *name)
 {
-    struct seen *seen = context;
+    bool *named = context;
     (void)wait;
-    if (seen->named)
+    if (*named)
         return WALK_END;
-    seen->named = true;
+    *named = true;
     *name = (struct walk_name){.text = "t", .bytes = 1, .attachment = ""};
     return WALK_NAME;
 }
@@ -144,7 +181,7 @@ static char *walk_with(size_t memory_bytes, enum model model, uint32_t scan_item
                               .selection = selection,
                               .memory_bytes = memory_bytes,
                               .next = next_name,
-                              .context = &seen,
+                              .context = &seen.named,
                               .totals = &totals};
     ck_assert_int_eq(walk_run(&walk), 0);
     graph_finish(seen.graph);
@@ -187,6 +224,68 @@ START_TEST(order_does_not_depend_on_memory_or_model)
     }
     expect_sorted(reference, 5000 + 2600 + 20 * 12 + 5);
     free(reference);
+    remove_tree();
+}
+END_TEST
+
+static const struct stage_ops keyed_stage = {.name = "keyed", .keyed = true, .run = pass_on};
+
+/* Large files among small ones; more workers than credits, and the other way round. */
+START_TEST(with_every_chunk_files_are_sent_one_after_another)
+{
+    static const struct {
+        enum model model;
+        unsigned workers;
+        uint32_t items;
+    } ways[] = {
+        {MODEL_INLINE, 0, 2}, {MODEL_THREADS, 1, 2}, {MODEL_THREADS, 3, 2}, {MODEL_THREADS, 3, 16}};
+    struct archive archive = {0};
+    struct selection *selection;
+    ck_assert_ptr_nonnull(mkdtemp(tree));
+    ck_assert_int_eq(chdir(tree), 0);
+    for (int i = 0; i < 60; i++) {
+        make_file("t/%d/f%02d", i % 3, i);
+        if (i % 4 == 0) { /* sizes at and around whole chunks */
+            char path[64];
+            snprintf(path, sizeof path, "t/%d/f%02d", i % 3, i);
+            ck_assert_int_eq(truncate(path, 65536 * (1 + i / 4) + i % 3 - 1), 0);
+        }
+    }
+    ck_assert_int_eq(selection_create(&selection), 0);
+    struct graph_setup setup = {
+        .lane_count = 2,
+        .lane[0] = {.stage = {{.ops = &scan_stage, .model = MODEL_THREADS, .workers = 1}},
+                    .stage_count = 1,
+                    .items = 8,
+                    .input_bytes = SCAN_INPUT_BYTES,
+                    .output_bytes = SCAN_OUTPUT_BYTES},
+        .lane[1] =
+            {.stage = {{.ops = &pass_stage, .model = ways[_i].model, .workers = ways[_i].workers},
+                       {.ops = &keyed_stage, .model = ways[_i].model, .workers = ways[_i].workers}},
+             .stage_count = 2,
+             .items = ways[_i].items,
+             .input_bytes = batch_input_bytes(&shape),
+             .output_bytes = 64,
+             .sink = take_chunk,
+             .sink_context = &archive,
+             .ordered = true,
+             .every_chunk = true},
+    };
+    ck_assert_int_eq(graph_create(&setup, &archive.graph), 0);
+    ck_assert_int_eq(graph_start(archive.graph), 0);
+    struct walk_setup walk = {.graph = archive.graph,
+                              .scan_lane = graph_lane(archive.graph, 0),
+                              .data_lane = graph_lane(archive.graph, 1),
+                              .shape = shape,
+                              .selection = selection,
+                              .next = next_name,
+                              .context = &archive.named,
+                              .totals = &archive.totals};
+    ck_assert_int_eq(walk_run(&walk), 0);
+    graph_finish(archive.graph);
+    ck_assert_uint_eq(archive.files, 60);
+    graph_destroy(archive.graph);
+    selection_destroy(selection);
     remove_tree();
 }
 END_TEST
@@ -279,6 +378,7 @@ int main(void)
     TCase *tests = tcase_create("walk");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, order_does_not_depend_on_memory_or_model);
+    tcase_add_loop_test(tests, with_every_chunk_files_are_sent_one_after_another, 0, 4);
     tcase_add_test(tests, the_upper_bound_moves_with_the_text);
     tcase_add_test(tests, names_compare_as_paths);
     tcase_add_test(tests, a_batch_is_full_by_files_by_text_and_by_data);
