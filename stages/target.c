@@ -1,0 +1,260 @@
+#include "stages/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct target {
+    struct target_options options;
+    int fd;
+    bool is_special;
+    bool is_nameless; /* O_TMPFILE */
+    bool is_published;
+    char *path;
+    char *temporary;
+    char *directory;
+};
+
+int target_fd(const struct target *target)
+{
+    return target->fd;
+}
+
+bool target_is_special(const struct target *target)
+{
+    return target->is_special;
+}
+
+const char *target_temporary(const struct target *target)
+{
+    return target->temporary;
+}
+
+static char *directory_of(const char *path)
+{
+    char *copy = strdup(path);
+    char *directory = copy ? strdup(dirname(copy)) : NULL;
+    free(copy);
+    return directory;
+}
+
+/* What the temporary files of a path begin with, before the number of their process; NULL: no
+ * memory. */
+static char *temporary_prefix(const char *path)
+{
+    char *prefix = NULL;
+    char *copy = strdup(path);
+    if (copy && asprintf(&prefix, ".%.200s.treemill-", basename(copy)) < 0)
+        prefix = NULL;
+    free(copy);
+    return prefix;
+}
+
+/* The number of a process that is gone. One of another container may be alive all the same; see
+ * lock_temporary(). */
+static bool is_of_dead_process(const char *digits)
+{
+    char *end;
+    errno = 0;
+    long process = strtol(digits, &end, 10);
+    if (*digits < '1' || *digits > '9' || *end || errno || process > INT_MAX)
+        return false;
+    return kill((pid_t)process, 0) < 0 && errno == ESRCH;
+}
+
+/* Says to other runs, whatever their view of processes, that the file is in use. Where the file
+ * system knows no locks they go by the process's number alone. */
+static bool lock_temporary(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+/* A run that was killed could not remove its temporary file; the next one for the same path does.
+ * Nothing depends on its success. */
+static void sweep_leftovers(const char *directory, const char *prefix)
+{
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return;
+    size_t length = strlen(prefix);
+    for (const struct dirent *entry; (entry = readdir(stream));) {
+        if (strncmp(entry->d_name, prefix, length) != 0 ||
+            !is_of_dead_process(entry->d_name + length))
+            continue;
+        int fd =
+            openat(dirfd(stream), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (lock_temporary(fd))
+            unlinkat(dirfd(stream), entry->d_name, 0);
+        close(fd);
+    }
+    closedir(stream);
+}
+
+/* mkdir -p of what leads to the path. */
+static int make_directories(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    int error = 0;
+    for (char *slash = strchr(copy + 1, '/'); slash && !error; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+            error = -errno;
+        *slash = '/';
+    }
+    free(copy);
+    return error;
+}
+
+static int open_nameless(struct target *target)
+{
+    int flags = O_TMPFILE | O_RDWR | O_CLOEXEC;
+    target->fd = open(target->directory, flags, 0666);
+    if (target->fd < 0 && errno == ENOENT && target->options.makes_directories) {
+        int error = make_directories(target->path);
+        if (error)
+            return error;
+        target->fd = open(target->directory, flags, 0666);
+    }
+    target->is_nameless = target->fd >= 0;
+    return target->fd < 0 ? -errno : 0;
+}
+
+/* Names differ between the threads of a process, too, which may write files of one name in turn. */
+static int open_temporary(struct target *target)
+{
+    char *prefix = temporary_prefix(target->path);
+    target->directory = directory_of(target->path);
+    if (!prefix || !target->directory ||
+        asprintf(&target->temporary, "%s/%s%ld", target->directory, prefix, (long)gettid()) < 0) {
+        target->temporary = NULL;
+        free(prefix);
+        return -ENOMEM;
+    }
+    int error = open_nameless(target);
+    if (!error)
+        sweep_leftovers(target->directory, prefix);
+    free(prefix);
+    if (error && error != -EOPNOTSUPP && error != -EISDIR && error != -EINVAL)
+        return error;
+    if (error) {
+        unlink(target->temporary); /* a leftover of a thread that had this number */
+        target->fd = open(target->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+        if (target->fd < 0)
+            return -errno;
+    }
+    lock_temporary(target->fd);
+    return 0;
+}
+
+/* Whether the path can get its file in the end is asked before any work is done. */
+static int open_file(struct target *target)
+{
+    const char *path = target->path;
+    struct stat status;
+    if (stat(path, &status) == 0) {
+        if (S_ISDIR(status.st_mode))
+            return -EISDIR;
+        if (!S_ISREG(status.st_mode)) {
+            target->is_special = true;
+            target->fd = open(path, O_WRONLY | O_CLOEXEC);
+            return target->fd < 0 ? -errno : 0;
+        }
+        if (!target->options.replace)
+            return -EEXIST;
+    } else if (path[strlen(path) - 1] == '/') {
+        return -EISDIR; /* it could only be the name of a directory */
+    } else if (lstat(path, &status) == 0 && !target->options.replace) {
+        return -EEXIST; /* a link that leads nowhere */
+    }
+    return open_temporary(target);
+}
+
+int target_open(const char *path, const struct target_options *options, struct target **out)
+{
+    struct target *target = calloc(1, sizeof *target);
+    if (!target)
+        return -ENOMEM;
+    target->options = *options;
+    target->fd = -1;
+    target->path = strdup(path);
+    int error = target->path ? open_file(target) : -ENOMEM;
+    if (error) {
+        target_discard(target);
+        return error;
+    }
+    *out = target;
+    return 0;
+}
+
+static int sync_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* Gives the nameless file a name: its own when nothing is to be replaced, else one to rename. */
+static int link_nameless(struct target *target, const char *name)
+{
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", target->fd);
+    return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int give_name(struct target *target)
+{
+    if (target->is_nameless && !target->options.replace)
+        return link_nameless(target, target->path);
+    if (target->is_nameless) {
+        unlink(target->temporary); /* a leftover of a thread that had this number */
+        int error = link_nameless(target, target->temporary);
+        if (error)
+            return error;
+        target->is_nameless = false;
+    }
+    unsigned flags = target->options.replace ? 0 : RENAME_NOREPLACE;
+    if (renameat2(AT_FDCWD, target->temporary, AT_FDCWD, target->path, flags) < 0)
+        return -errno;
+    return 0;
+}
+
+int target_publish(struct target *target)
+{
+    if (target->is_special)
+        return 0;
+    int error = give_name(target);
+    if (error)
+        return error;
+    target->is_published = true;
+    return target->options.sync ? sync_directory(target->directory) : 0;
+}
+
+void target_discard(struct target *target)
+{
+    if (!target)
+        return;
+    if (target->fd >= 0)
+        close(target->fd);
+    if (target->temporary && !target->is_nameless && !target->is_published && target->fd >= 0)
+        unlink(target->temporary);
+    free(target->temporary);
+    free(target->directory);
+    free(target->path);
+    free(target);
+}
