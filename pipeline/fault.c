@@ -18,6 +18,8 @@ static const char *const operation_names[TM_OP_COUNT] = {
     [TM_OP_HASH] = "hash",
     [TM_OP_MEMORY] = "memory",
     [TM_OP_COMPRESS] = "compress",
+    [TM_OP_DECOMPRESS] = "decompress",
+    [TM_OP_REMOVE] = "remove",
     [TM_OP_START] = "start",
 };
 
@@ -74,6 +76,24 @@ void fault_text(struct tm_fault fault, const char *stage_name, char *text, size_
         return;
     case TM_FAULT_OUTPUT:
         snprintf(text, capacity, "left out: it is what this job writes");
+        return;
+    case TM_FAULT_COMPRESSED:
+        snprintf(text, capacity, "skipped: compressed already");
+        return;
+    case TM_FAULT_NOT_SMALLER:
+        snprintf(text, capacity, "skipped: would not become smaller");
+        return;
+    case TM_FAULT_SUFFIX:
+        snprintf(text, capacity, "skipped: the name does not end in .gz, .tgz, .zst or .tzst");
+        return;
+    case TM_FAULT_FORMAT:
+        snprintf(text, capacity, "decompress: neither gzip nor zstd");
+        return;
+    case TM_FAULT_CORRUPT:
+        snprintf(text, capacity, "decompress: corrupt data");
+        return;
+    case TM_FAULT_TRUNCATED:
+        snprintf(text, capacity, "decompress: unexpected end of file");
         return;
     case TM_FAULT_CONSUMED:
         snprintf(text, capacity, "%s: worker was killed, and what it had read is gone", stage);

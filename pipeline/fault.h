@@ -24,23 +24,31 @@ enum tm_operation {
     TM_OP_CLOSE,
     TM_OP_HASH,
     TM_OP_COMPRESS,
+    TM_OP_DECOMPRESS,
+    TM_OP_REMOVE,
     TM_OP_MEMORY,
     TM_OP_START,
     TM_OP_COUNT
 };
 
 enum tm_fault_kind {
-    TM_FAULT_NONE,     /* all is well */
-    TM_FAULT_SYSTEM,   /* detail: errno */
-    TM_FAULT_CHANGED,  /* the file changed while it was read */
-    TM_FAULT_SIGNAL,   /* the worker was killed; detail: signal number; operation: none */
-    TM_FAULT_EXIT,     /* the worker exited by itself; detail: its exit status */
-    TM_FAULT_LOOP,     /* the directory is its own ancestor */
-    TM_FAULT_SPECIAL,  /* FIFO, socket or device: never opened for data */
-    TM_FAULT_TOO_LONG, /* the path has more bytes than an item can hold */
-    TM_FAULT_NAME,     /* the output's format cannot hold the name */
-    TM_FAULT_CONSUMED, /* a worker died that had read what can be read only once */
-    TM_FAULT_OUTPUT    /* the file is what the job itself writes */
+    TM_FAULT_NONE,        /* all is well */
+    TM_FAULT_SYSTEM,      /* detail: errno */
+    TM_FAULT_CHANGED,     /* the file changed while it was read */
+    TM_FAULT_SIGNAL,      /* the worker was killed; detail: signal number; operation: none */
+    TM_FAULT_EXIT,        /* the worker exited by itself; detail: its exit status */
+    TM_FAULT_LOOP,        /* the directory is its own ancestor */
+    TM_FAULT_SPECIAL,     /* FIFO, socket or device: never opened for data */
+    TM_FAULT_TOO_LONG,    /* the path has more bytes than an item can hold */
+    TM_FAULT_NAME,        /* the output's format cannot hold the name */
+    TM_FAULT_CONSUMED,    /* a worker died that had read what can be read only once */
+    TM_FAULT_OUTPUT,      /* the file is what the job itself writes */
+    TM_FAULT_COMPRESSED,  /* it is compressed already */
+    TM_FAULT_NOT_SMALLER, /* it would not become smaller */
+    TM_FAULT_SUFFIX,      /* its name does not end as that of a compressed file */
+    TM_FAULT_FORMAT,      /* it is not compressed, or in no way that is known */
+    TM_FAULT_CORRUPT,     /* compressed data is wrong */
+    TM_FAULT_TRUNCATED    /* compressed data ends too early */
 };
 
 /* stage: index of the stage for SIGNAL and EXIT, see fault_text(). */

@@ -8,7 +8,11 @@
  * - Opening: openat2(RESOLVE_CACHED) first, which fails with EAGAIN rather than wait for a
  *   directory to be read (Linux 5.12). Status by path: the same, with O_PATH, and then a statx of
  *   the descriptor.
- * - Listing a directory and connecting have no such form: a helper.
+ * - Writes to what has a reader (io_write.c): as much as there is room for, then the descriptor is
+ *   watched until there is more. Writes to files may wait for the device and have no nonblocking
+ *   form that all file systems know: a helper.
+ * - Listing a directory, connecting, syncing, and all that makes or changes names and attributes
+ *   have no such form: a helper.
  * A chain that has missed stays with its helper as long as it can, to save hand-overs.
  *
  * Sources: epoll_ctl(2), preadv2(2), openat2(2).
@@ -39,7 +43,7 @@ struct io_loop {
     int epoll_fd;
     int helpers_fd; /* eventfd: a helper has answered */
     struct io_helpers *helpers;
-    struct io_chain **watched; /* by number: its IO_POLL is registered; NULL: not */
+    struct io_chain **watched; /* by number: its IO_POLL or IO_WRITE is registered; NULL: not */
     struct io_list done;
     struct io_list paused; /* by no order; few */
     bool stopping;
@@ -120,7 +124,7 @@ static int epoll_create_loop(const struct io_loop_setup *setup, struct io_loop *
 static int64_t open_cached(struct io_loop *loop, const struct io_op *op, int flags)
 {
     struct open_how how = {.flags = (uint64_t)(unsigned)flags, .resolve = RESOLVE_CACHED};
-    if (loop->no_cached_open)
+    if (loop->no_cached_open || io_open_creates(op))
         return -EAGAIN;
     long fd = syscall(SYS_openat2, op->dir, op->path, &how, sizeof how);
     if (fd >= 0)
@@ -202,12 +206,12 @@ static void finish_poll(struct io_loop *loop, struct io_chain *chain)
 }
 
 /* 1: is being watched. 0: need not be. -errno. */
-static int begin_poll(struct io_loop *loop, struct io_chain *chain, int fd)
+static int begin_poll(struct io_loop *loop, struct io_chain *chain, int fd, uint32_t events)
 {
-    int error = watch(loop, fd, EPOLLIN | EPOLLONESHOT, chain->number);
+    int error = watch(loop, fd, events | EPOLLONESHOT, chain->number);
     if (error == -EEXIST) {
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        error = fd < 0 ? -errno : watch(loop, fd, EPOLLIN | EPOLLONESHOT, chain->number);
+        error = fd < 0 ? -errno : watch(loop, fd, events | EPOLLONESHOT, chain->number);
         if (error && fd >= 0)
             close(fd);
     }
@@ -218,13 +222,42 @@ static int begin_poll(struct io_loop *loop, struct io_chain *chain, int fd)
     return 1;
 }
 
+/* Writes to what has a reader. True: there is no more room, and the descriptor is watched. */
+static bool write_as_ready(struct io_loop *loop, struct io_chain *chain, const struct io_op *op,
+                           int fd)
+{
+    int64_t result = 0;
+    while (chain->done_bytes < op->size && (result >= 0 || result == -EINTR)) {
+        result = io_write_some(op, fd, chain->done_bytes, chain->polled);
+        chain->polled = false;
+        if (result > 0)
+            chain->done_bytes += (size_t)result;
+        if (result != -EAGAIN)
+            continue;
+        result = loop->stopping ? -ECANCELED : begin_poll(loop, chain, fd, EPOLLOUT);
+        if (result > 0) {
+            io_count(&loop->setup.counters->misses);
+            return true;
+        }
+        chain->polled = result == 0; /* what cannot be watched is always ready */
+    }
+    io_count(&loop->setup.counters->hits);
+    io_chain_result(chain, result < 0 ? result : (int64_t)chain->done_bytes);
+    return false;
+}
+
 static void advance(struct io_loop *loop, struct io_chain *chain)
 {
     struct io_op *op;
     while ((op = io_chain_next(chain))) {
         int fd = io_chain_fd(chain, op);
+        if (op->code == IO_WRITE && io_write_waits(op, fd)) {
+            if (write_as_ready(loop, chain, op, fd))
+                return;
+            continue;
+        }
         if (op->code == IO_POLL) {
-            int watched = loop->stopping ? -ECANCELED : begin_poll(loop, chain, fd);
+            int watched = loop->stopping ? -ECANCELED : begin_poll(loop, chain, fd, EPOLLIN);
             if (watched > 0)
                 return;
             io_chain_result(chain, watched);
@@ -236,7 +269,7 @@ static void advance(struct io_loop *loop, struct io_chain *chain)
             return;
         }
         int64_t result = try_at_once(loop, chain, op, fd);
-        if (result == -EAGAIN && helpers_may_do(op)) {
+        if (result == -EAGAIN && helpers_may_do(chain, op)) {
             io_count(&loop->setup.counters->misses);
             helpers_give(loop->helpers, chain);
             return;
@@ -324,7 +357,10 @@ static void handle(struct io_loop *loop, int64_t data)
         if (!chain)
             return;
         finish_poll(loop, chain);
-        io_chain_result(chain, 0);
+        if (chain->op[chain->next].code == IO_WRITE)
+            chain->polled = true;
+        else
+            io_chain_result(chain, 0);
         advance(loop, chain);
     }
 }

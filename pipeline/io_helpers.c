@@ -21,15 +21,17 @@ struct io_helpers {
     pthread_t *threads;
 };
 
-bool helpers_may_do(const struct io_op *op)
+bool helpers_may_do(const struct io_chain *chain, const struct io_op *op)
 {
+    if (op->code == IO_WRITE)
+        return !io_write_waits(op, io_chain_fd(chain, op));
     return op->code != IO_POLL && op->code != IO_READ_NEXT && op->code != IO_PAUSE;
 }
 
 static void carry_out(struct io_chain *chain)
 {
     struct io_op *op;
-    while ((op = io_chain_next(chain)) && helpers_may_do(op))
+    while ((op = io_chain_next(chain)) && helpers_may_do(chain, op))
         io_chain_result(chain, io_op_execute(op, io_chain_fd(chain, op), -1));
 }
 

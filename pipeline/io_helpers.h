@@ -19,8 +19,9 @@ int helpers_create(unsigned threads, int event_fd, struct io_helpers **helpers);
 /* Waits for those at work. NULL is allowed; no chain may be with them. */
 void helpers_destroy(struct io_helpers *helpers);
 
-/* Whether the operation is one for a helper: it ends by itself in reasonable time. */
-bool helpers_may_do(const struct io_op *op);
+/* Whether the chain's next operation `op` is one for a helper: it ends by itself in reasonable
+ * time. */
+bool helpers_may_do(const struct io_chain *chain, const struct io_op *op);
 /* The chain's next operation must be one. Does not block. */
 void helpers_give(struct io_helpers *helpers, struct io_chain *chain);
 /* A chain that has come back, or NULL. Does not block. */

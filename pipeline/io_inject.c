@@ -5,21 +5,24 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct {
     const char *name;
-    int64_t result; /* 0: half of what was read */
-} kinds[] = {{"short", 0}, {"eintr", -EINTR}, {"again", -EAGAIN}, {"cancel", -ECANCELED}};
+    int result; /* 0: half of what was read or would be written */
+    bool only_writes;
+} kinds[] = {{"short", 0, false},           {"eintr", -EINTR, false},  {"again", -EAGAIN, false},
+             {"cancel", -ECANCELED, false}, {"enospc", -ENOSPC, true}, {"eio", -EIO, true}};
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 /* Set once, then constant. */
 static unsigned long every[KINDS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-/* Reads so far in this process; any thread, relaxed: which read it hits does not matter. */
-static _Atomic unsigned long reads;
+/* So far in this process; any thread, relaxed: which one it hits does not matter. */
+static _Atomic unsigned long reads, writes;
 
 static void parse(void)
 {
@@ -36,16 +39,38 @@ static void parse(void)
     }
 }
 
+/* The kind that the next one is to suffer; KINDS: none. */
+static size_t next_fault(_Atomic unsigned long *counter, bool is_write)
+{
+    unsigned long number = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) + 1;
+    size_t k = 0;
+    while (k < KINDS && !(every[k] && number % every[k] == 0 && kinds[k].only_writes <= is_write))
+        k++;
+    return k;
+}
+
 int64_t io_inject(int64_t result)
 {
     pthread_once(&once, parse);
     if (result <= 1)
         return result;
-    unsigned long number = atomic_fetch_add_explicit(&reads, 1, memory_order_relaxed) + 1;
-    for (size_t k = 0; k < KINDS; k++)
-        if (every[k] && number % every[k] == 0)
-            return kinds[k].result ? kinds[k].result : result / 2;
-    return result;
+    size_t k = next_fault(&reads, false);
+    if (k == KINDS)
+        return result;
+    return kinds[k].result ? kinds[k].result : result / 2;
+}
+
+int io_inject_write(size_t *bytes)
+{
+    pthread_once(&once, parse);
+    if (*bytes <= 1) /* half of it would be nothing */
+        return 0;
+    size_t k = next_fault(&writes, true);
+    if (k == KINDS)
+        return 0;
+    if (!kinds[k].result)
+        *bytes /= 2;
+    return kinds[k].result;
 }
 
 #endif

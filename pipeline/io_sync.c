@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,9 +31,9 @@ static int64_t read_at(const struct io_op *op, int fd)
     }
 }
 
-static int64_t wait_readable(int fd, int stop_fd)
+int64_t io_wait_for(int fd, short events, int stop_fd)
 {
-    struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = stop_fd, .events = POLLIN}};
     if (poll(fds, 2, -1) < 0)
         return -errno;
     return fds[0].revents ? 0 : -ECANCELED;
@@ -58,12 +59,56 @@ static int64_t connect_to(const struct io_op *op)
     return result;
 }
 
+/* AT_EMPTY_PATH would need a capability. */
+static int link_descriptor(const struct io_op *op, int fd)
+{
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, op->to_dir, op->to_path, AT_SYMLINK_FOLLOW);
+}
+
+/* What changes names and attributes: none of it waits for anybody but the device. */
+static int64_t change(const struct io_op *op, int fd)
+{
+    const struct io_owner *owner = op->data;
+    switch (op->code) {
+    case IO_FSYNC:
+        return fsync(fd);
+    case IO_MKDIR:
+        return mkdirat(op->dir, op->path, op->mode);
+    case IO_UNLINK:
+        return unlinkat(op->dir, op->path, op->flags);
+    case IO_LINK:
+        return linkat(op->dir, op->path, op->to_dir, op->to_path, op->flags);
+    case IO_LINK_FD:
+        return link_descriptor(op, fd);
+    case IO_RENAME:
+        return renameat2(op->dir, op->path, op->to_dir, op->to_path, (unsigned)op->flags);
+    case IO_SET_MODE:
+        return fchmod(fd, op->mode);
+    case IO_SET_OWNER:
+        return fchown(fd, owner->uid, owner->gid);
+    case IO_SET_TIMES:
+        return futimens(fd, op->data);
+    case IO_SET_XATTR:
+        return fsetxattr(fd, op->path, op->data, op->size, 0);
+    default:
+        errno = ENOSYS;
+        return -1;
+    }
+}
+
 static int64_t execute(const struct io_op *op, int fd, int stop_fd)
 {
     int64_t result;
     switch (op->code) {
     case IO_OPEN:
-        result = syscall(SYS_openat, op->dir, op->path, op->flags, 0);
+        result = syscall(SYS_openat, op->dir, op->path, op->flags, op->mode);
+        break;
+    case IO_WRITE:
+        return io_write_all(op, fd, stop_fd);
+    case IO_READLINK:
+        result = readlinkat(op->dir, op->path, op->data, op->size);
         break;
     case IO_CONNECT:
         return connect_to(op);
@@ -73,7 +118,7 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
         result = read(fd, op->data, op->size);
         break;
     case IO_POLL:
-        return wait_readable(fd, stop_fd);
+        return io_wait_for(fd, POLLIN, stop_fd);
     case IO_STAT:
         result = statx(op->dir, op->path, op->flags, (unsigned)op->size, op->data);
         break;
@@ -83,9 +128,6 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
     case IO_LIST:
         result = syscall(SYS_getdents64, fd, op->data, op->size);
         break;
-    case IO_READLINK:
-        result = readlinkat(op->dir, op->path, op->data, op->size);
-        break;
     case IO_CLOSE:
         /* Linux frees the descriptor even when close() is interrupted: never again. */
         return syscall(SYS_close, fd) < 0 && errno != EINTR ? -errno : 0;
@@ -93,7 +135,8 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
         nanosleep(&(struct timespec){.tv_nsec = (long)op->size}, NULL);
         return 0;
     default:
-        return -ENOSYS;
+        result = change(op, fd);
+        break;
     }
     return result < 0 ? -errno : result;
 }
@@ -103,7 +146,7 @@ int64_t io_op_execute(const struct io_op *op, int fd, int stop_fd)
     int64_t result;
     do
         result = execute(op, fd, stop_fd);
-    while (result == -EINTR);
+    while (result == -EINTR && op->code != IO_FSYNC);
     return result;
 }
 
@@ -117,6 +160,8 @@ void io_chain_begin(struct io_chain *chain)
     chain->attempts = 0;
     chain->done_bytes = 0;
     chain->direct = false;
+    chain->polled = false;
+    chain->injected = 0;
 }
 
 int io_chain_fd(const struct io_chain *chain, const struct io_op *op)
@@ -141,6 +186,7 @@ void io_chain_result(struct io_chain *chain, int64_t result)
     op->result = result;
     chain->attempts = 0;
     chain->done_bytes = 0;
+    chain->polled = false;
     if (result < 0 && op->code != IO_CLOSE)
         chain->failed = true;
     else if (op->code == IO_OPEN || op->code == IO_CONNECT)

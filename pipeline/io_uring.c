@@ -7,6 +7,11 @@
  *   descriptors, and means nothing there.
  * - A statx is done by this thread: the kernel hands every one to its worker threads, which costs
  *   more than the call. Of a direct descriptor there is none (EBADF): the path is asked instead.
+ * - So are all operations that make or change names and attributes, an open that creates among
+ *   them: the kernel has some of them for rings, but hands each to its worker threads at once, and
+ *   the fastest of them would take longer to hand over than to do.
+ * - Writes go to the ring, and go on there when they come short; so does fsync, which has its
+ * worker thread to wait in.
  * - There is no operation that lists directories, and connecting to a Unix socket does not wait:
  *   done by this thread. So is closing an ordinary descriptor, which does not wait either.
  *
@@ -14,8 +19,9 @@
  * no nonblocking read (FUSE). The first such answer turns direct descriptors off for the loop, and
  * a regular file's descriptor then has the flag taken away before it is read.
  *
- * Reads end in the memory of others (slabs). When the process is killed, the kernel takes the ring
- * apart in its own time; the tombstone in its table of files is let go last. See io_tombstone.h.
+ * Reads end in the memory of others (slabs), writes begin there. When the process is killed, the
+ * kernel takes the ring apart in its own time; the tombstone in its table of files is let go last.
+ * See io_tombstone.h.
  *
  * Sources: io_uring(7), io_uring_enter(2), liburing's man pages, the kernel's io_uring/rw.c.
  */
@@ -32,6 +38,9 @@
 
 /* A read that the kernel does not want to do is tried so often before this thread does it. */
 #define ATTEMPTS_MAX 3
+
+/* Bytes of one write: the field has 32 bits. */
+#define TRANSFER_MAX (1U << 30)
 
 /* What a completion belongs to: the chain's number and the operation's in the chain. */
 #define USER_BELL   (UINT64_MAX - 1)
@@ -84,6 +93,26 @@ static struct io_uring_sqe *add_read(struct io_loop *loop, const struct io_chain
     return entry;
 }
 
+static struct io_uring_sqe *add_write(struct io_loop *loop, struct io_chain *chain,
+                                      const struct io_op *op)
+{
+    struct io_uring_sqe *entry = next_entry(loop);
+    uint8_t *data = (uint8_t *)op->data + chain->done_bytes;
+    size_t rest = op->size - chain->done_bytes;
+    size_t bytes = rest < TRANSFER_MAX ? rest : TRANSFER_MAX;
+    uint64_t offset =
+        op->offset == IO_AT_POSITION ? UINT64_MAX : (uint64_t)op->offset + chain->done_bytes;
+    int fd = io_chain_fd(chain, op);
+    chain->injected = io_inject_write(&bytes);
+    if (chain->injected)
+        io_uring_prep_nop(entry);
+    else if (is_in_buffer(loop, data, bytes))
+        io_uring_prep_write_fixed(entry, fd, data, (unsigned)bytes, offset, 0);
+    else
+        io_uring_prep_write(entry, fd, data, (unsigned)bytes, offset);
+    return entry;
+}
+
 /* Whether open, read, status and close of one file follow, and nobody needs its descriptor. */
 static bool is_whole_file(const struct io_loop *loop, const struct io_chain *chain)
 {
@@ -116,6 +145,16 @@ static void submit_whole_file(struct io_loop *loop, struct io_chain *chain)
     chain->awaited = LINKED_MAX;
 }
 
+static void submit_poll(struct io_loop *loop, struct io_chain *chain, struct io_op *op,
+                        unsigned events)
+{
+    make_room(loop, 1);
+    struct io_uring_sqe *entry = next_entry(loop);
+    io_uring_prep_poll_add(entry, io_chain_fd(chain, op), events);
+    entry->user_data = user_data(chain, chain->next);
+    chain->awaited = 1;
+}
+
 static void submit_alone(struct io_loop *loop, struct io_chain *chain, struct io_op *op)
 {
     struct io_uring_sqe *entry;
@@ -125,10 +164,16 @@ static void submit_alone(struct io_loop *loop, struct io_chain *chain, struct io
         entry = next_entry(loop);
         io_uring_prep_openat(entry, op->dir, op->path, op->flags, 0);
         break;
-    case IO_POLL:
-        entry = next_entry(loop);
-        io_uring_prep_poll_add(entry, io_chain_fd(chain, op), POLLIN);
+    case IO_WRITE:
+        entry = add_write(loop, chain, op);
         break;
+    case IO_FSYNC:
+        entry = next_entry(loop);
+        io_uring_prep_fsync(entry, io_chain_fd(chain, op), 0);
+        break;
+    case IO_POLL:
+        submit_poll(loop, chain, op, POLLIN);
+        return;
     case IO_PAUSE:
         loop->pause[chain->number] = (struct __kernel_timespec){.tv_nsec = (long long)op->size};
         entry = next_entry(loop);
@@ -146,7 +191,11 @@ static bool is_for_ring(const struct io_loop *loop, const struct io_op *op)
 {
     switch (op->code) {
     case IO_OPEN:
-        return loop->can_open;
+        return loop->can_open && !io_open_creates(op);
+    case IO_WRITE:
+        return loop->can_write;
+    case IO_FSYNC:
+        return loop->can_sync;
     case IO_PAUSE:
         return loop->can_time;
     case IO_READ:
@@ -167,7 +216,8 @@ static void advance(struct io_loop *loop, struct io_chain *chain)
             submit_whole_file(loop, chain);
             return;
         }
-        if (is_for_ring(loop, op) && chain->attempts < ATTEMPTS_MAX) {
+        /* A write that has begun cannot be begun again. */
+        if (is_for_ring(loop, op) && (chain->attempts < ATTEMPTS_MAX || op->code == IO_WRITE)) {
             submit_alone(loop, chain, op);
             return;
         }
@@ -249,6 +299,33 @@ static void whole_file_done(struct io_loop *loop, struct io_chain *chain)
     advance(loop, chain);
 }
 
+/* An answer to a write, or to the poll for its descriptor. */
+static void write_answered(struct io_loop *loop, struct io_chain *chain, struct io_op *op,
+                           int64_t result)
+{
+    bool was_poll = chain->polled;
+    chain->polled = false;
+    if (chain->injected)
+        result = chain->injected;
+    chain->injected = 0;
+    if (result == -ECANCELED && !loop->stopping)
+        result = -EINTR;
+    if (result == -EAGAIN && !was_poll && !loop->stopping) {
+        /* Somebody has made it nonblocking: else the ring itself would wait. */
+        submit_poll(loop, chain, op, POLLOUT);
+        chain->polled = true;
+        return;
+    }
+    if (result > 0 && !was_poll)
+        chain->done_bytes += (size_t)result;
+    else if (result == 0 && !was_poll && op->size)
+        result = -EIO; /* see io_write.c */
+    bool goes_on = was_poll ? result >= 0 : result > 0 && chain->done_bytes < op->size;
+    if (!goes_on && result != -EINTR)
+        io_chain_result(chain, result < 0 ? result : (int64_t)chain->done_bytes);
+    advance(loop, chain);
+}
+
 static void operation_done(struct io_loop *loop, struct io_chain *chain, int64_t result)
 {
     struct io_op *op = &chain->op[chain->next];
@@ -268,6 +345,9 @@ static void operation_done(struct io_loop *loop, struct io_chain *chain, int64_t
             return;
         }
         break;
+    case IO_WRITE:
+        write_answered(loop, chain, op, result);
+        return;
     case IO_POLL:
         result = result < 0 ? result : 0;
         break;
@@ -299,7 +379,7 @@ static void completed(struct io_loop *loop, uint64_t data, int64_t result, bool 
     struct io_chain *chain = loop->chains[data >> 8];
     struct io_op *op = &chain->op[data & 0xff];
     bool is_read = op->code == IO_READ || op->code == IO_READ_NEXT;
-    if (is_read)
+    if (is_read || op->code == IO_WRITE)
         io_count(was_waiting ? &loop->setup.counters->misses : &loop->setup.counters->hits);
     op->result = is_read ? io_inject(result) : result;
     if (--chain->awaited)
@@ -343,7 +423,8 @@ static void poll_descriptor(struct io_loop *loop, int fd, uint64_t data, bool *p
     *polled = true;
 }
 
-/* Operations that may never end by themselves; reads of files end, and are let. */
+/* Operations that may never end by themselves. Reads of files end, and are let; so would writes,
+ * but those of pipes look the same, and no write is wanted any more. */
 static void cancel_endless(struct io_loop *loop)
 {
     for (unsigned n = 0; n < loop->setup.depth; n++) {
@@ -351,7 +432,7 @@ static void cancel_endless(struct io_loop *loop)
         if (!chain || !chain->awaited || !loop->can_cancel)
             continue;
         enum io_code code = chain->op[chain->next].code;
-        if (code != IO_POLL && code != IO_READ_NEXT)
+        if (code != IO_POLL && code != IO_READ_NEXT && code != IO_WRITE)
             continue;
         make_room(loop, 1);
         struct io_uring_sqe *entry = next_entry(loop);

@@ -16,9 +16,9 @@ struct io_loop {
     struct io_loop_setup setup;
     struct io_uring ring;
     bool ring_is_open;
-    bool can_open, can_time, can_cancel; /* operations the kernel offers */
-    bool direct;                         /* the ring has a table of its own for descriptors */
-    bool registered;                     /* setup.buffer is */
+    bool can_open, can_time, can_cancel, can_write, can_sync; /* operations the kernel offers */
+    bool direct;     /* the ring has a table of its own for descriptors */
+    bool registered; /* setup.buffer is */
     bool bell_polled, stop_polled;
     bool rung; /* the bell's completion was met outside of wait(), whose caller must hear of it */
     bool stopping;

@@ -61,6 +61,8 @@ static void find_operations(struct io_loop *loop)
     loop->can_open = io_uring_opcode_supported(probe, IORING_OP_OPENAT);
     loop->can_time = io_uring_opcode_supported(probe, IORING_OP_TIMEOUT);
     loop->can_cancel = io_uring_opcode_supported(probe, IORING_OP_ASYNC_CANCEL);
+    loop->can_write = io_uring_opcode_supported(probe, IORING_OP_WRITE);
+    loop->can_sync = io_uring_opcode_supported(probe, IORING_OP_FSYNC);
     loop->direct = loop->can_open && io_uring_opcode_supported(probe, IORING_OP_CLOSE);
     io_uring_free_probe(probe);
 }
