@@ -83,7 +83,8 @@ static void look_for_member(struct decode_stream *stream, struct decode_step *st
     }
     if (!step->input_bytes)
         return;
-    if (stream->any && *step->input != 0x1f) {
+    bool is_member = *step->input == 0x1f && (step->input_bytes == 1 || step->input[1] == 0x8b);
+    if (stream->any && !is_member) {
         stream->phase = GARBAGE;
         return;
     }
