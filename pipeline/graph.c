@@ -19,7 +19,19 @@ const char *model_name(enum model model)
 
 static bool joins_group_before(const struct lane_setup *lane, unsigned stage)
 {
-    return stage > 0 && (lane->stage[stage].model == MODEL_INLINE || lane->stage[stage].fused);
+    return stage > 0 && lane->stage[stage].after_order == lane->stage[stage - 1].after_order &&
+           (lane->stage[stage].model == MODEL_INLINE || lane->stage[stage].fused);
+}
+
+/* Behind the order: what was admitted last, and is not followed by what is not. No streams there:
+ * who owns one is known of one queue only. */
+static bool place_is_valid(const struct lane_setup *lane, unsigned number)
+{
+    const struct stage_setup *stage = &lane->stage[number];
+    if (stage->after_order)
+        return number > 0 && lane->sink && !stage->ops->keyed &&
+               (!stage->fused || lane->stage[number - 1].after_order);
+    return number == 0 || !lane->stage[number - 1].after_order;
 }
 
 static bool stage_is_valid(const struct lane_setup *lane, unsigned number)
@@ -27,7 +39,7 @@ static bool stage_is_valid(const struct lane_setup *lane, unsigned number)
     const struct stage_setup *stage = &lane->stage[number];
     if (!stage->ops || !stage->ops->name || (!stage->ops->run == !stage->ops->step))
         return false;
-    if ((unsigned)stage->model >= MODEL_COUNT)
+    if ((unsigned)stage->model >= MODEL_COUNT || !place_is_valid(lane, number))
         return false;
     if (stage->model == MODEL_INLINE)
         return true;
@@ -130,7 +142,7 @@ unsigned lane_backlog_max(const struct tm_lane *lane)
     unsigned backlog = BACKLOG_SPARE;
     for (unsigned g = 0; g < lane->group_count; g++) {
         const struct tm_group *group = &lane->group[g];
-        if (!group->in_source && group->queue.state->keyed)
+        if (group->after_order || (!group->in_source && group->queue.state->keyed))
             break;
         if (!group->in_source)
             backlog += group->worker_count * group->tasks;
@@ -184,13 +196,16 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
             .lane = lane,
             .first_stage = s,
             .stage_count = 1,
-            .in_source = inline_model,
+            .in_source = inline_model && !stage->after_order,
+            .in_sink = inline_model && stage->after_order,
+            .after_order = stage->after_order,
             .exec = exec_models[stage->model],
             .worker_count = inline_model ? 1 : stage->workers,
             .io = stage->io,
             .tasks = inline_model ? 1 : group_tasks(&lane->setup, s),
             .first_slot = graph->slot_count,
         };
+        lane->groups_before_order += !stage->after_order;
         for (unsigned t = 0; t < group->worker_count * group->tasks; t++)
             graph->slot_group[graph->slot_count++] = group;
     }
@@ -199,9 +214,12 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
         bool keyed = false;
         for (unsigned k = 0; k < group->stage_count; k++)
             keyed |= lane->setup.stage[group->first_stage + k].ops->keyed;
-        if (!group->in_source)
+        if (!group_is_inline(group))
             group->queue = make_queue(lane, (*queue_id)++, keyed);
-        group->output = g + 1 < lane->group_count ? &lane->group[g + 1].queue : &lane->done;
+        if (g + 1 == lane->groups_before_order)
+            group->output = &lane->done;
+        else
+            group->output = g + 1 < lane->group_count ? &lane->group[g + 1].queue : &lane->pool;
     }
 }
 
@@ -342,7 +360,7 @@ void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *samp
         if (k == group->stage_count - 1)
             sample->wait_output_ns += load(&slot->wait_output_ns);
     }
-    if (k == 0 && !group->in_source) {
+    if (k == 0 && !group_is_inline(group)) {
         struct queue_stats stats = queue_get_stats(&group->queue);
         sample->has_queue = true;
         sample->queue_count = stats.count;

@@ -6,6 +6,12 @@
  *       ▲                                                                 │
  *       └───────────────────────── [pool queue] ◀─────────────────────────┘
  *
+ * or, where stages are set up to come after the order:
+ *
+ *     source ─▶ [queue] stage ─▶ [done queue] ─▶ sink ─▶ [queue] stage behind the order
+ *       ▲                                                      │
+ *       └──────────────────── [pool queue] ◀───────────────────┘
+ *
  * The source is the thread that calls lane_acquire() and lane_submit(); it gives sequence
  * numbers. The sink is a function called in that order (or in any order) by a thread of the
  * engine in the same process. A lane without a sink hands its finished items back to the source,
@@ -15,6 +21,16 @@
  * item through all of them without a queue between. A group at the lane's start whose first stage
  * is `inline` runs in the source's own thread; if that is all stages, so does the sink, and the
  * lane has no thread at all.
+ *
+ * Behind the order (`after_order`). The sink is called in order as ever and decides where an item's
+ * bytes go, an offset in a file, which it stores in the item's slab. What takes time, the writing,
+ * is done by the stages that follow, several items at once and in any order. What an item has had
+ * as its fault is the sink's to deal with, and is taken from it when the sink has seen it. A fault
+ * that a stage behind the order leaves, or workers of it killed as often as an item is tried,
+ * fails the job: the item's place has been given away, and its absence would be a hole. A worker's
+ * death by itself does not: the item goes to another one, which does the work again, in full; so
+ * such work must come to the same when it is done twice. If the first stage behind the order is
+ * `inline`, it runs in the sink's thread.
  *
  * Streams. What is too large for one item is a stream of chunks. In most lanes several streams may
  * be under way at once, and only a stream's last chunk reaches the sink, under the number that the
@@ -32,7 +48,11 @@
  *
  * Ending. When the source has finished and all admitted items have reached the sink, every queue
  * is closed and workers leave. Counting items at the sink, rather than workers that have left,
- * stays right when workers die. Failing or cancelling closes every queue at once.
+ * stays right when workers die. A lane with stages behind the order is finished when all its
+ * credits are back in the pool: graph_finish() takes them out one by one. Each is put there by the
+ * worker that has finished the item, and that wakes graph_finish(); an item whose worker died comes
+ * by way of another worker, and a wake-up that died with its maker is made good by queue_recover()
+ * after the death. Failing or cancelling closes every queue at once, the pool too.
  *
  * Threads of a job in the main process: the source, one sink thread for a lane that needs it, the
  * workers of `threads` stages, the supervisor when a stage has processes.
@@ -106,6 +126,7 @@ struct stage_setup {
     enum model model;
     unsigned workers; /* threads, processes or loops; 0 for inline */
     bool fused;       /* same worker as the stage before it, which has the same model and counts */
+    bool after_order; /* works on items that have been to the sink; so must all stages after it */
     bool paired;      /* a blocking worker has two streams at a time if it can: see together() */
     enum io_kind io;  /* how a worker does its I/O; given by the model, but for processes */
     unsigned depth;   /* for loops: chains in flight in each; else 0 */
@@ -120,7 +141,8 @@ struct lane_setup {
     uint32_t items;     /* credits */
     size_t input_bytes; /* slab sizes of each item */
     size_t output_bytes;
-    /* Called with every finished item; a negative errno fails the job. NULL: see lane_wait(). */
+    /* Called with every item that has been through all stages but those behind the order; a
+     * negative errno fails the job. NULL: see lane_wait(). */
     int (*sink)(void *context, const struct item_view *view);
     void *sink_context;
     bool ordered; /* the sink gets items in order of their sequence numbers */
@@ -144,7 +166,7 @@ int graph_create(const struct graph_setup *setup, struct tm_graph **graph);
  * processes. 0 or -errno. */
 int graph_start(struct tm_graph *graph);
 /* Waits until every lane is finished and every worker gone. Sources must have called
- * lane_finish(). The source's thread. */
+ * lane_finish(), and hold no item. The source's thread. */
 void graph_finish(struct tm_graph *graph);
 /* NULL is allowed. After graph_finish(), or without graph_start(). */
 void graph_destroy(struct tm_graph *graph);

@@ -41,6 +41,8 @@ struct tm_group {
     unsigned first_stage;
     unsigned stage_count;
     bool in_source; /* runs in the source's thread, has no queue */
+    bool in_sink;   /* runs in the sink's thread, has no queue */
+    bool after_order;
     const struct exec_model *exec;
     unsigned worker_count;
     enum io_kind io;
@@ -50,7 +52,8 @@ struct tm_group {
     unsigned tasks;
     unsigned first_slot;
     struct tm_queue queue;
-    struct tm_queue *output; /* the next group's queue or the done queue */
+    struct tm_queue
+        *output; /* the next group's queue, or the done queue; behind the order the pool */
     /* Supervisor only: to see whether workers die without getting anywhere. */
     uint64_t items_at_death;
     unsigned deaths_without_work;
@@ -76,12 +79,15 @@ struct tm_lane {
     struct tm_queue done;
     struct tm_group group[LANE_STAGES_MAX];
     unsigned group_count;
+    unsigned groups_before_order; /* the others are behind it */
     /* Source's thread only. */
     uint64_t admitted;
     struct tm_worker source_worker;
     bool source_worker_open;
     /* Sink's thread only. */
     uint64_t delivered;
+    struct tm_worker sink_worker; /* made and closed by the source's thread, before and after */
+    bool sink_worker_open;
     pthread_t sink_thread;
     bool sink_thread_runs;
 };
@@ -127,8 +133,15 @@ void worker_close(struct tm_worker *worker);
 /* Runs items, one or two with a private side for each, through the group's stages. */
 void worker_process(struct tm_worker *const workers[], const struct item_view views[],
                     unsigned count);
-/* Where an item goes when its group is done with it. */
-struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item);
+/* The item's group is done with it: it goes where it has to go next, and is not the caller's any
+ * more. Fails the job for an item that has a fault behind the order. Not QUEUE_OK: the job is over.
+ */
+enum queue_result group_hand_on(struct tm_group *group, const struct item_view *view);
+/* The group has no worker of its own. */
+static inline bool group_is_inline(const struct tm_group *group)
+{
+    return group->in_source || group->in_sink;
+}
 /* What a worker has done on a stage, by its number within the group, for samplers. */
 void worker_count_item(struct worker_slot *slot, unsigned k, const struct item_view *view);
 /* Takes, processes, puts until the queue ends. Fails the job when open() fails. */

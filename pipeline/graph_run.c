@@ -12,7 +12,24 @@
 
 /* Sink. */
 
-/* Hands the next finished item to the sink and its credit back to the pool. */
+/* The sink has seen the item: its credit goes back to the pool, perhaps by way of the stages behind
+ * the order. What its fault was the sink knows; one that it has from now on is another. */
+static enum queue_result send_on(struct tm_lane *lane, const struct item_view *view)
+{
+    struct tm_group *next = &lane->group[lane->groups_before_order];
+    if (lane->groups_before_order == lane->group_count) {
+        lane_release(lane, view);
+        return QUEUE_OK;
+    }
+    view->item->fault = TM_NO_FAULT;
+    view->item->tries = 0;
+    if (!next->in_sink)
+        return queue_put(&next->queue, view->index);
+    worker_process((struct tm_worker *const[]){&lane->sink_worker}, view, 1);
+    return group_hand_on(next, view);
+}
+
+/* Hands the next finished item to the sink and sends it on. */
 static enum queue_result deliver_next(struct tm_lane *lane, bool wait)
 {
     struct take_policy policy = {.order = lane->setup.ordered ? TAKE_SEQUENCE : TAKE_FIRST,
@@ -29,8 +46,7 @@ static enum queue_result deliver_next(struct tm_lane *lane, bool wait)
         return QUEUE_END;
     }
     lane->delivered++;
-    lane_release(lane, &view);
-    return QUEUE_OK;
+    return send_on(lane, &view);
 }
 
 static void *sink_main(void *argument)
@@ -40,10 +56,11 @@ static void *sink_main(void *argument)
     return NULL;
 }
 
-/* Only the last group runs in the source's thread if all stages do; then so does the sink. */
+/* The last group before the sink runs in the source's thread if all of them do; then so does the
+ * sink. */
 static bool lane_is_inline(const struct tm_lane *lane)
 {
-    return lane->group[lane->group_count - 1].in_source;
+    return lane->group[lane->groups_before_order - 1].in_source;
 }
 
 static int start_sink(struct tm_lane *lane)
@@ -67,7 +84,9 @@ static int start_all(struct tm_graph *graph)
         error = supervisor_start(graph->supervisor);
     for (unsigned l = 0; l < graph->lane_count && !error; l++)
         error = start_sink(&graph->lane[l]);
-    /* Last group first: an item never waits for a stage that has not started. */
+    /* Last group first: an item never waits for a stage that has not started. (The sink's thread
+     * may be there before the worker that it runs `inline` stages with: nothing is submitted yet.)
+     */
     for (unsigned l = 0; l < graph->lane_count; l++)
         for (unsigned g = graph->lane[l].group_count; g-- > 0 && !error;)
             error = graph->lane[l].group[g].exec->start(&graph->lane[l].group[g]);
@@ -97,9 +116,21 @@ void graph_close_queues(struct tm_graph *graph)
         queue_finish_receive(&lane->pool);
         queue_finish_receive(&lane->done);
         for (unsigned g = 0; g < lane->group_count; g++)
-            if (!lane->group[g].in_source)
+            if (!group_is_inline(&lane->group[g]))
                 queue_finish_receive(&lane->group[g].queue);
     }
+}
+
+/* Waits for the stages behind the order: see "Ending" in graph.h. */
+static void take_all_credits(struct tm_lane *lane)
+{
+    const struct take_policy any = {.order = TAKE_FIRST};
+    uint32_t index;
+    if (lane->groups_before_order == lane->group_count)
+        return;
+    for (uint32_t i = 0; i < lane->setup.items; i++)
+        if (queue_take(&lane->pool, WORKER_MAIN, any, &index) != QUEUE_OK)
+            return; /* failed or cancelled */
 }
 
 void graph_finish(struct tm_graph *graph)
@@ -109,6 +140,8 @@ void graph_finish(struct tm_graph *graph)
             ALWAYS(pthread_join(graph->lane[l].sink_thread, NULL) == 0);
             graph->lane[l].sink_thread_runs = false;
         }
+    for (unsigned l = 0; l < graph->lane_count; l++)
+        take_all_credits(&graph->lane[l]);
     graph_close_queues(graph);
     for (unsigned l = 0; l < graph->lane_count; l++)
         for (unsigned g = 0; g < graph->lane[l].group_count; g++)
@@ -199,13 +232,11 @@ int lane_try_acquire(struct tm_lane *lane, struct item_view *view, uint32_t spar
 static int submit(struct tm_lane *lane, const struct item_view *view, uint64_t number)
 {
     struct tm_group *first = &lane->group[0];
-    struct tm_queue *queue = &first->queue;
     view->item->sequence = number;
-    if (first->in_source) {
+    if (first->in_source)
         worker_process((struct tm_worker *const[]){&lane->source_worker}, view, 1);
-        queue = group_output(first, view->item);
-    }
-    if (queue_put(queue, view->index) != QUEUE_OK)
+    if ((first->in_source ? group_hand_on(first, view) : queue_put(&first->queue, view->index)) !=
+        QUEUE_OK)
         return -ECANCELED;
     if (lane->setup.sink && lane_is_inline(lane))
         while (deliver_next(lane, false) == QUEUE_OK)

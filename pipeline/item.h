@@ -58,7 +58,8 @@ struct tm_item {
     uint32_t stream; /* 0: none; else 1 + index of the keyed stream it is a part of */
     uint32_t chunk;  /* number within the stream, from 0 */
     bool last;       /* the stream's last chunk */
-    /* Zeroed by the source on acquiring, then written by the supervisor only. */
+    /* Zeroed by the source on acquiring and by the sink behind which there are stages; else written
+     * by the supervisor only, while no worker has the item. */
     uint8_t tries;
     /* Written by the owner before each step, read by the supervisor after the owner's death. */
     _Atomic uint8_t stage;   /* index in the lane; STAGE_NONE: nobody has begun on it */

@@ -94,10 +94,19 @@ void worker_process(struct tm_worker *const workers[], const struct item_view vi
         atomic_store_explicit(&views[i].item->stage, STAGE_NONE, memory_order_relaxed);
 }
 
-struct tm_queue *group_output(const struct tm_group *group, const struct tm_item *item)
+static struct tm_queue *output_for(const struct tm_group *group, const struct tm_item *item)
 {
     bool is_through = item->stream && !item->last && !group->lane->setup.every_chunk;
     return is_through && group->output == &group->lane->done ? &group->lane->pool : group->output;
+}
+
+enum queue_result group_hand_on(struct tm_group *group, const struct item_view *view)
+{
+    /* Before the item is back in the pool: whoever finds all credits there knows that all is well.
+     * A worker that is killed in the middle of it still has the item, and the next one does it. */
+    if (group->after_order && fault_is_set(view->item->fault))
+        graph_fail(group->lane->graph, view->item->fault, "");
+    return queue_put(output_for(group, view->item), view->index);
 }
 
 /* A blocking worker: one item at a time, or chunks of two streams. */
@@ -157,8 +166,7 @@ static void run_blocking(struct blocking_worker *worker)
         process_taken(worker, count);
         uint64_t done = clock_ns();
         for (unsigned i = 0; i < count; i++)
-            if (queue_put(group_output(group, worker->views[i].item), worker->views[i].index) !=
-                QUEUE_OK)
+            if (group_hand_on(group, &worker->views[i]) != QUEUE_OK)
                 return;
         start = clock_ns();
         slot_add(&slot->wait_output_ns, start - done);

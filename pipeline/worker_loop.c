@@ -73,14 +73,13 @@ static const struct stage_ops *stage_of(const struct event_loop *loop, const str
 
 static void release_task(struct event_loop *loop, struct task *task)
 {
-    struct tm_queue *output = group_output(loop->group, task->view.item);
     atomic_store_explicit(&task->view.item->stage, STAGE_NONE, memory_order_relaxed);
     task->is_busy = false;
     loop->busy--;
     if (task == loop->alone)
         loop->alone = NULL;
     uint64_t before = clock_ns();
-    if (queue_put(output, task->view.index) != QUEUE_OK)
+    if (group_hand_on(loop->group, &task->view) != QUEUE_OK)
         loop->ended = true;
     slot_add(&loop->slot->wait_output_ns, clock_ns() - before);
 }
