@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/io.h"
 #include "stages/zip.h"
 
 /* Larger blocks compress better, and are the unit that one worker has in hand. gzip's window is 32
@@ -16,6 +17,7 @@
 struct archive_out {
     const struct pack_job *pack;
     struct output *output;
+    int fd;                          /* written by offset; -1: in order */
     struct codec_stream *stream;     /* of a compressed tar */
     uint64_t bytes;                  /* written */
     uint64_t tar_bytes;              /* before compression */
@@ -106,8 +108,34 @@ size_t archive_out_block_bytes(const struct pack_job *pack)
 static int write_out(void *context, const void *data, size_t bytes)
 {
     struct archive_out *archive = context;
+    uint64_t offset = archive->bytes;
     archive->bytes += bytes;
-    return output_write(archive->output, data, bytes);
+    if (archive->fd < 0)
+        return output_write(archive->output, data, bytes);
+    struct io_op op = {
+        .code = IO_WRITE, .data = (void *)data, .size = bytes, .offset = (off_t)offset};
+    int64_t wrote = bytes ? io_op_execute(&op, archive->fd, -1) : 0;
+    return wrote < 0 ? (int)wrote : 0;
+}
+
+/* A piece is written by the stage behind the order, if there is one. */
+static int write_piece(struct archive_out *archive, struct packed *packed)
+{
+    if (archive->fd < 0)
+        return write_out(archive, (const uint8_t *)packed + packed->data_start,
+                         (size_t)packed->bytes);
+    packed->ticket = (struct store_ticket){
+        .offset = archive->bytes,
+        .bytes = packed->bytes,
+        .slab_offset = (uint32_t)(archive->pack->output_start + packed->data_start),
+    };
+    archive->bytes += packed->bytes;
+    return 0;
+}
+
+void archive_out_skip(const struct archive_out *archive, const struct item_view *view)
+{
+    packed_of(archive->pack, view)->ticket = (struct store_ticket){0};
 }
 
 int archive_out_create(const struct pack_job *pack, struct output *output, struct archive_out **out)
@@ -117,6 +145,7 @@ int archive_out_create(const struct pack_job *pack, struct output *output, struc
         return -ENOMEM;
     archive->pack = pack;
     archive->output = output;
+    archive->fd = output_placed_fd(output);
     int error = 0;
     if (pack->format == PACK_ZIP)
         error =
@@ -212,8 +241,7 @@ int archive_out_add(struct archive_out *archive, const struct item_view *view)
 {
     struct packed *packed = packed_of(archive->pack, view);
     uint64_t start = archive->bytes;
-    int error =
-        write_out(archive, (const uint8_t *)packed + packed->data_start, (size_t)packed->bytes);
+    int error = write_piece(archive, packed);
     if (error)
         return error;
     return archive->directory ? add_zip(archive, view, packed, start) : add_tar(archive, packed);

@@ -24,6 +24,8 @@ void archive_out_destroy(struct archive_out *archive);
 /* What comes before the first piece, a piece, and what comes after the last. 0 or -errno. */
 int archive_out_begin(struct archive_out *archive);
 int archive_out_add(struct archive_out *archive, const struct item_view *view);
+/* Of an item whose piece is not added. */
+void archive_out_skip(const struct archive_out *archive, const struct item_view *view);
 int archive_out_end(struct archive_out *archive);
 /* Written so far. */
 uint64_t archive_out_bytes(const struct archive_out *archive);

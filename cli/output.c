@@ -107,6 +107,11 @@ int output_write(struct output *output, const void *data, size_t bytes)
     return 0;
 }
 
+int output_placed_fd(const struct output *output)
+{
+    return output->target && !target_is_special(output->target) ? output->fd : -1;
+}
+
 int output_publish(struct output *output)
 {
     int error = output_flush(output);

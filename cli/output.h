@@ -32,6 +32,9 @@ int output_publish(struct output *output);
 void output_discard(struct output *output);
 /* The file that is written, and the one at its path now; how many there are of these two. */
 unsigned output_places(const struct output *output, struct walk_place places[static 2]);
+/* Where to write by offset, after what was written before has been flushed; -1: it must be written
+ * in order, being no regular file. */
+int output_placed_fd(const struct output *output);
 /* For messages: the path or "standard output". */
 const char *output_name(const struct output *output);
 /* Name of a temporary file that a forced exit has to remove, or NULL. Constant from output_open()

@@ -23,6 +23,10 @@
 #define SCAN_CPUS_MIN 4
 #define SCANNERS_MAX  8
 
+/* From so many CPUs on one thread that writes may hold the others up. */
+#define WRITE_CPUS_MIN 4
+#define WRITERS        2
+
 /* Threads, where most of the time goes by with waiting for a device. */
 #define WAITING_WORKERS 16
 
@@ -216,6 +220,21 @@ static struct choice choose_reading(const struct source *source, const struct ch
     return *next;
 }
 
+static struct choice choose_writing(const struct plan_request *request, unsigned cpus,
+                                    char text[static 96])
+{
+    if (!request->write_after_order) {
+        snprintf(text, 96, "in the worker of the stage before it");
+        return (struct choice){.model = MODEL_INLINE};
+    }
+    if (cpus < WRITE_CPUS_MIN) {
+        snprintf(text, 96, "in the thread that puts the pieces in order");
+        return (struct choice){.model = MODEL_INLINE};
+    }
+    snprintf(text, 96, "%u usable CPUs", cpus);
+    return (struct choice){.model = MODEL_THREADS, .workers = WRITERS};
+}
+
 /* One worker may do both. */
 static bool is_same_choice(const struct choice *a, const struct choice *b)
 {
@@ -254,9 +273,10 @@ static void set_computing(const struct plan_request *request, struct plan *plan,
             *first = chosen;
     }
     if (request->write_stage) {
-        chosen = choose(plan, options, STAGE_WRITE, (struct choice){.model = MODEL_INLINE},
-                        "in the worker of the stage before it");
+        automatic = choose_writing(request, plan->cpus.usable, text);
+        chosen = choose(plan, options, STAGE_WRITE, automatic, text);
         set_stage(plan, LANE_DATA, STAGE_WRITE, request->write_stage, request->write_job, chosen);
+        data->stage[data->stage_count - 1].after_order = request->write_after_order;
     }
 }
 

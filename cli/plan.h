@@ -39,6 +39,7 @@ struct plan_request {
     void *compress_job;
     const char *compress_text;           /* what it does, for -v */
     const struct stage_ops *write_stage; /* NULL: the sink does it */
+    bool write_after_order;              /* see struct stage_setup */
     void *write_job;
     /* What batches are to be like. block_bytes 0: as large as memory allows, which the output must
      * not depend on then. */

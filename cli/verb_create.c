@@ -25,6 +25,7 @@ struct create_verb {
     struct read_job read;
     struct hash_job hash;
     struct pack_job pack;
+    struct store_job store;
     struct archive_out *archive;
     struct output *manifest; /* NULL: none is asked for */
     struct links *links;     /* of the manifest */
@@ -120,7 +121,10 @@ static int take_batch(void *context, const struct item_view *view)
     const struct batch *batch = batch_of(view);
     bool is_wanted =
         batch_is_chunk(view) ? follow_stream(verb, view) : !fault_is_set(view->item->fault);
-    int error = is_wanted && !verb->job.failed ? archive_out_add(verb->archive, view) : 0;
+    int error = 0;
+    archive_out_skip(verb->archive, view);
+    if (is_wanted && !verb->job.failed)
+        error = archive_out_add(verb->archive, view);
     for (unsigned i = 0; i < batch->file_count && !error; i++)
         error = take_record(verb, view, i);
     if (batch_is_chunk(view) && view->item->last)
@@ -167,6 +171,7 @@ static bool open_outputs(struct create_verb *verb)
     return verb->links && open_output(verb, verb->inputs.manifest, &verb->manifest);
 }
 
+/* Once the output is open: one that is no regular file is written in order, by the sink itself. */
 static bool plan(struct create_verb *verb)
 {
     struct job *job = &verb->job;
@@ -188,6 +193,12 @@ static bool plan(struct create_verb *verb)
         .sink_context = verb,
         .first_path = options->operands.count ? options->operands.items[0] : NULL,
     };
+    int fd = job->output ? output_placed_fd(job->output) : -1;
+    if (fd >= 0) {
+        request.write_stage = &store_stage;
+        request.write_job = &verb->store;
+        request.write_after_order = true;
+    }
     if (verb->pack.is_compressed) {
         codec_plan_describe(&verb->pack.codec, text, sizeof text);
         request.compress_text = text;
@@ -199,6 +210,10 @@ static bool plan(struct create_verb *verb)
     verb->pack.shape = job->plan.shape;
     verb->pack.output_start =
         hashes ? hash_output_bytes(&verb->hash, job->plan.shape.files_max) : 0;
+    verb->store = (struct store_job){
+        .fd = fd,
+        .ticket_offset = verb->pack.output_start + offsetof(struct packed, ticket),
+    };
     return true;
 }
 
@@ -217,7 +232,7 @@ static bool prepare(struct create_verb *verb)
         return false;
     }
     verb->job.finds_links = verb->job.finds_holes = verb->pack.format == PACK_TAR;
-    return plan(verb);
+    return true;
 }
 
 /* --dry-run: the names that would be stored, one a line. */
@@ -291,9 +306,9 @@ int verb_create(const struct options *options)
         names_create(&verb.inputs, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error)
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    else if (options->dry_run)
+    else if (options->dry_run && plan(&verb))
         dry_run(&verb, names);
-    else if (open_outputs(&verb))
+    else if (!options->dry_run && open_outputs(&verb) && plan(&verb))
         run(&verb, names);
     names_destroy(names);
     archive_out_destroy(verb.archive);

@@ -106,8 +106,8 @@ static ptrdiff_t look(struct decode_index *index, uint64_t offset, size_t bytes,
     if (offset < window->offset || offset + bytes > window->offset + window->bytes) {
         /* More than is asked for only where the next is near. */
         bool is_near = offset - window->offset < sizeof window->data;
-        ssize_t got = pread(index->fd, window->data, is_near ? sizeof window->data : bytes,
-                            (off_t)offset);
+        ssize_t got =
+            pread(index->fd, window->data, is_near ? sizeof window->data : bytes, (off_t)offset);
         if (got < 0)
             return -errno;
         window->offset = offset;

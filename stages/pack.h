@@ -20,6 +20,7 @@
 #include "stages/archive.h"
 #include "stages/batch.h"
 #include "stages/codec.h"
+#include "stages/store.h"
 
 enum pack_format { PACK_TAR, PACK_ZIP };
 
@@ -45,9 +46,10 @@ struct packed_member {
 #define PACKED_NO_HEADER UINT64_MAX
 
 struct packed {
-    uint64_t bytes;      /* of the piece */
-    uint32_t data_start; /* where it begins, from this struct on */
-    uint32_t count;      /* blocks of a compressed tar; members of a zip: one for each record */
+    struct store_ticket ticket; /* the sink's, for who writes the piece */
+    uint64_t bytes;             /* of the piece */
+    uint32_t data_start;        /* where it begins, from this struct on */
+    uint32_t count; /* blocks of a compressed tar; members of a zip: one for each record */
 };
 
 static inline struct packed *packed_of(const struct pack_job *job, const struct item_view *view)

@@ -11,7 +11,7 @@ static int store_open(void *job, void **state)
 static bool store_step(void *state, const struct item_view *view, struct io_chain *chain)
 {
     const struct store_job *job = state;
-    const struct store_ticket *ticket = store_ticket_of(view);
+    const struct store_ticket *ticket = store_ticket_of(job, view);
     if (!chain->count && ticket->bytes) {
         io_add(chain, (struct io_op){.code = IO_WRITE,
                                      .fd = job->fd,

@@ -1,7 +1,7 @@
 /* store: the stage "write", behind the order of a lane (see pipeline/graph.h): puts each item's
  * bytes where the sink has decided that they go, in one file for all items.
  *
- * Output slab:  struct store_ticket | ... | the bytes, from slab_offset on
+ * Output slab:  ... | struct store_ticket | ... | the bytes, from slab_offset on
  *
  * The sink fills in the ticket; the bytes are there by then, or it puts them there. Several
  * workers, of any model, write to the file at once, each at its own offset: the file is complete
@@ -11,6 +11,7 @@
 #ifndef TREEMILL_STAGES_STORE_H
 #define TREEMILL_STAGES_STORE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pipeline/graph.h"
@@ -18,6 +19,7 @@
 /* The stage's job. */
 struct store_job {
     int fd; /* open for writing since before graph_start(), until after graph_finish() */
+    size_t ticket_offset; /* in the output slab, a multiple of 8 */
 };
 
 /* Written by the sink's thread, read by the stage's worker; handed on under the queue's lock. */
@@ -27,12 +29,10 @@ struct store_ticket {
     uint32_t slab_offset;
 };
 
-/* Bytes that begin here are aligned for whatever is done with them. */
-#define STORE_DATA_OFFSET 64
-
-static inline struct store_ticket *store_ticket_of(const struct item_view *view)
+static inline struct store_ticket *store_ticket_of(const struct store_job *job,
+                                                   const struct item_view *view)
 {
-    return (struct store_ticket *)view->output;
+    return (struct store_ticket *)(view->output + job->ticket_offset);
 }
 
 extern const struct stage_ops store_stage;

@@ -13,7 +13,8 @@
 
 #define COUNT      500
 #define BYTES_MAX  3000
-#define DATA_BYTES (BYTES_MAX + STORE_DATA_OFFSET)
+#define DATA_OFFSET 64
+#define DATA_BYTES (BYTES_MAX + DATA_OFFSET)
 
 struct job {
     struct tm_graph *graph;
@@ -38,7 +39,7 @@ static void fill(void *state, const struct item_view *view)
     uint64_t number = view->item->sequence;
     (void)state;
     for (uint32_t i = 0; i < bytes_of(number); i++)
-        view->output[STORE_DATA_OFFSET + i] = byte_of(number, i);
+        view->output[DATA_OFFSET + i] = byte_of(number, i);
 }
 
 static const struct stage_ops fill_stage = {.name = "fill", .run = fill};
@@ -48,8 +49,8 @@ static int sink(void *context, const struct item_view *view)
     struct job *job = context;
     uint32_t bytes = bytes_of(view->item->sequence);
     ck_assert(!fault_is_set(view->item->fault));
-    *store_ticket_of(view) =
-        (struct store_ticket){.offset = job->end, .bytes = bytes, .slab_offset = STORE_DATA_OFFSET};
+    *store_ticket_of(&job->store, view) =
+        (struct store_ticket){.offset = job->end, .bytes = bytes, .slab_offset = DATA_OFFSET};
     job->end += bytes;
     job->delivered++;
     return 0;
