@@ -80,6 +80,7 @@ enum file_flags {
     FILE_CONSUMED = 256,  /* bytes have been read that cannot be read again */
     FILE_HARD_LINK = 512, /* another name of the file whose path is the attachment */
     FILE_SPARSE = 1024,   /* its chunks are those of its extents; what is between them is zeros */
+    FILE_TRAILING = 4096, /* something behind the compressed data was ignored */
     FILE_NO_ATTRIBUTES = 2048 /* its extended attributes could not be kept */
 };
 

@@ -47,6 +47,16 @@ struct walk_place {
     uint64_t device, inode;
 };
 
+/* Divides large files otherwise than into blocks. All in the walk's thread. */
+struct walk_cutter {
+    /* 1: the file can be divided; 0: it goes as a whole, as FILE_STREAM; -ENOMEM. */
+    int (*begin)(void *context, int fd, const struct file_stat *stat, void **state);
+    /* The next chunk, of at most the shape's block. 1; 0: there are no more; -errno: the file is
+     * not what it was, and its last chunk gets the fault. */
+    int (*next)(void *state, uint64_t *offset, size_t *bytes);
+    void (*end)(void *state);
+};
+
 /* Written by the walk's thread, read by any (relaxed: they are for display, and final when the
  * job is over). */
 struct walk_totals {
@@ -75,6 +85,10 @@ struct walk_setup {
     bool finds_holes;
     const struct walk_place *left_out; /* files that are not taken: the job's own outputs */
     unsigned left_out_count;
+    /* All regular files go as a whole, those that reach the shape's block and can be cut excepted.
+     */
+    const struct walk_cutter *cutter;
+    void *cutter_context;
     bool directories_fail; /* a name that is a directory is an error, not a tree to walk */
     size_t memory_bytes;   /* for listings; 0: default */
     enum walk_next (*next)(void *context, bool wait, struct walk_name *name);

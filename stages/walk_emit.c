@@ -172,6 +172,34 @@ static int emit_link(struct walk *walk, size_t directory_bytes, const struct sca
     return 0;
 }
 
+/* Where a cutter is: in chunks of its making, or as a whole. Several small ones share an item: not
+ * more than a block of them, so that workers get like shares. */
+static int emit_cut(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                    const struct scan_name *requested)
+{
+    struct file_record *record;
+    uint64_t size = entry->stat.size_bytes;
+    bool is_large = size >= walk->setup->shape.block_bytes;
+    int begun = is_large ? stream_begin_cut(walk, directory_bytes, entry, requested) : 0;
+    if (begun)
+        return begun < 0 ? begun : 0;
+    bool is_full = walk->bundle_open &&
+                   batch_of(&walk->bundle)->packed_bytes + size > walk->setup->shape.block_bytes;
+    int error = is_full || is_large ? emit_flush(walk) : 0;
+    if (!error)
+        error = add_to_bundle(walk, directory_bytes, scan_entry_name(entry), entry->name_bytes,
+                              requested, 0, &record);
+    if (error)
+        return error;
+    count(&walk->setup->totals->bytes, size);
+    record->stat = entry->stat;
+    record->flags |= emit_flags(walk);
+    record->state = FILE_STREAM;
+    batch_of(&walk->bundle)->packed_bytes += is_large ? 0 : (uint32_t)size;
+    walk->bundle.item->bytes += size;
+    return is_large ? emit_flush(walk) : 0;
+}
+
 int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
               const struct scan_name *requested)
 {
@@ -185,6 +213,8 @@ int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry
             return error;
     }
     count(&walk->setup->totals->files, 1);
+    if (walk->setup->cutter)
+        return emit_cut(walk, directory_bytes, entry, requested);
     if (entry->stat.size_bytes >= walk->setup->shape.block_bytes ||
         (walk->setup->finds_holes && extents_are_likely(&entry->stat)))
         return stream_begin(walk, directory_bytes, entry, requested);

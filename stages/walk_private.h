@@ -95,6 +95,11 @@ struct open_stream {
     char *path;                     /* owned; the attachment follows the path's NUL */
     struct archive_extent *extents; /* owned; of a sparse file, which has no other attachment */
     size_t extent_count, extent;
+    void *cuts; /* of the setup's cutter, which reads from cuts_fd; NULL: blocks */
+    int cuts_fd;
+    uint64_t cut_offset; /* the next of them */
+    size_t cut_bytes;
+    int cut_got;
     size_t directory_bytes, name_bytes, attachment_bytes;
 };
 
@@ -138,6 +143,9 @@ size_t walk_path_append(struct walk *walk, size_t base_bytes, const char *name, 
 /* walk_stream.c. A file in chunks; some may be sent at once, or all. */
 int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
                  const struct scan_name *name);
+/* Whether a cutter can divide it: then it is begun, 1; 0; -errno. */
+int stream_begin_cut(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                     const struct scan_name *name);
 /* One chunk of an open stream; waits for the credit. */
 int stream_send(struct walk *walk);
 

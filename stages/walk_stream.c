@@ -14,8 +14,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "stages/extents.h"
+#include "stages/opener.h"
+#include "stages/shortage.h"
 
 static uint32_t backlog(const struct walk *walk, const struct open_stream *stream)
 {
@@ -35,6 +38,10 @@ static struct open_stream *stream_in_need(struct walk *walk)
 static void close_stream(struct walk *walk, struct open_stream *stream)
 {
     size_t after = (size_t)(walk->streams + walk->stream_count - (stream + 1));
+    if (stream->cuts) {
+        walk->setup->cutter->end(stream->cuts);
+        close(stream->cuts_fd);
+    }
     free(stream->path);
     free(stream->extents);
     memmove(stream, stream + 1, after * sizeof *stream);
@@ -47,6 +54,7 @@ struct cut {
     size_t bytes;
     bool is_map; /* the first of a sparse file: no data, but where it is */
     bool is_last;
+    bool is_wrong; /* there is no such chunk */
 };
 
 static struct cut cut_extents(struct open_stream *stream, size_t block_bytes)
@@ -64,8 +72,27 @@ static struct cut cut_extents(struct open_stream *stream, size_t block_bytes)
     return cut;
 }
 
-static struct cut cut_next(struct open_stream *stream, size_t block_bytes)
+static void ask_cutter(const struct walk *walk, struct open_stream *stream)
 {
+    stream->cut_got =
+        walk->setup->cutter->next(stream->cuts, &stream->cut_offset, &stream->cut_bytes);
+}
+
+static struct cut cut_by_cutter(const struct walk *walk, struct open_stream *stream)
+{
+    struct cut cut = {.offset = stream->cut_offset, .bytes = stream->cut_bytes};
+    if (stream->cut_got < 0)
+        return (struct cut){.is_last = true, .is_wrong = true};
+    ask_cutter(walk, stream);
+    cut.is_last = stream->cut_got == 0;
+    return cut;
+}
+
+static struct cut cut_next(const struct walk *walk, struct open_stream *stream)
+{
+    size_t block_bytes = walk->setup->shape.block_bytes;
+    if (stream->cuts)
+        return cut_by_cutter(walk, stream);
     if (stream->extents)
         return cut_extents(stream, block_bytes);
     uint64_t rest = stream->stat.size_bytes - stream->offset;
@@ -80,7 +107,7 @@ static int submit_chunk(struct walk *walk, struct open_stream *stream, struct it
 {
     const void *attachment = stream->path + stream->directory_bytes + stream->name_bytes + 1;
     size_t attachment_bytes = stream->attachment_bytes;
-    struct cut cut = cut_next(stream, walk->setup->shape.block_bytes);
+    struct cut cut = cut_next(walk, stream);
     if (cut.is_map) {
         attachment = stream->extents;
         attachment_bytes = stream->extent_count * sizeof *stream->extents;
@@ -95,8 +122,10 @@ static int submit_chunk(struct walk *walk, struct open_stream *stream, struct it
     record->offset = cut.offset;
     record->algorithms = stream->algorithms;
     record->flags |= stream->flags;
-    if (cut.is_map)
+    if (cut.is_map || cut.is_wrong)
         record->state = FILE_READ;
+    if (cut.is_wrong)
+        record->fault = fault_of(TM_FAULT_CHANGED);
     view->item->stream = stream->stream;
     view->item->chunk = stream->chunk++;
     view->item->last = cut.is_last;
@@ -168,8 +197,9 @@ static int find_extents(struct walk *walk, struct open_stream *stream)
     return 0;
 }
 
-int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
-                 const struct scan_name *requested)
+/* A new stream behind those that are open, with the file's path. */
+static int add_stream(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                      const struct scan_name *requested, struct open_stream **made)
 {
     int error = emit_flush(walk);
     while (!error && walk->stream_count == lane_streams_max(walk->setup->data_lane))
@@ -195,14 +225,57 @@ int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_en
     if (requested)
         memcpy(stream->path + path_bytes + 1, scan_name_attachment(requested),
                stream->attachment_bytes);
-    error = find_extents(walk, stream);
-    if (error) {
-        free(stream->path);
-        return error;
-    }
+    *made = stream;
+    return 0;
+}
+
+static int open_stream(struct walk *walk, struct open_stream *stream)
+{
+    int error = 0;
     stream->stream = lane_stream_begin(walk->setup->data_lane, &stream->number);
     walk->stream_count++;
     while (lane_delivers_every_chunk(walk->setup->data_lane) && walk->stream_count && !error)
         error = send_chunk(walk, true);
     return error ? error : emit_pump(walk);
+}
+
+int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                 const struct scan_name *requested)
+{
+    struct open_stream *stream;
+    int error = add_stream(walk, directory_bytes, entry, requested, &stream);
+    if (error)
+        return error;
+    error = find_extents(walk, stream);
+    if (error) {
+        free(stream->path);
+        return error;
+    }
+    return open_stream(walk, stream);
+}
+
+int stream_begin_cut(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
+                     const struct scan_name *requested)
+{
+    const struct walk_setup *setup = walk->setup;
+    struct open_stream *stream;
+    int error = add_stream(walk, directory_bytes, entry, requested, &stream);
+    if (error)
+        return error;
+    int flags = OPENER_FILE_FLAGS | (stream->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0);
+    int found = 0;
+    stream->cuts_fd = shortage_open(stream->path, directory_bytes + entry->name_bytes, flags);
+    if (stream->cuts_fd >= 0) /* else whoever decompresses it as a whole will tell why */
+        found = setup->cutter->begin(setup->cutter_context, stream->cuts_fd, &entry->stat,
+                                     &stream->cuts);
+    if (found <= 0) {
+        if (stream->cuts_fd >= 0)
+            close(stream->cuts_fd);
+        free(stream->path);
+        return found;
+    }
+    ask_cutter(walk, stream);
+    atomic_fetch_add_explicit(&setup->totals->bytes, entry->stat.size_bytes, memory_order_relaxed);
+    error = open_stream(walk, stream);
+    return error ? error : 1;
 }

@@ -1,0 +1,36 @@
+/* placing: where the compressed or decompressed form of a file goes, and what it inherits. */
+#ifndef TREEMILL_STAGES_PLACING_H
+#define TREEMILL_STAGES_PLACING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stages/batch.h"
+#include "stages/target.h"
+
+/* Constant while the job runs; owned by the caller. */
+struct placing {
+    const char *directory; /* outputs are mirrored below it; NULL: beside the inputs */
+    const char *suffix; /* compressing: added to the name; NULL: decompressing, one is taken off */
+    bool replace;
+    bool sync; /* each is on disk before it gets its name */
+};
+
+/* The path of the output of a file, allocated. 0; -ENOMEM; -EINVAL: decompressing, and the name
+ * has none of the usual suffixes (.gz .tgz .zst .tzst; .tgz and .tzst become .tar). */
+int placing_path(const struct placing *placing, const char *path, size_t path_bytes, char **output);
+
+/* Opens the output of a file. 0 or -errno, as placing_path() and target_open(). */
+int placing_open(const struct placing *placing, const char *path, size_t path_bytes,
+                 struct target **target);
+
+/* Gives the output what the file has: owner and group where permitted, mode, times, user attributes
+ * and ACL. The last thing before it is synced and published. 0 or -errno. */
+int placing_inherit(const struct target *target, const char *path, size_t path_bytes,
+                    const struct file_stat *stat);
+
+/* Removes a file that its output has replaced, if it is still the one that was read. 0; -ESTALE: it
+ * is not; -errno. */
+int placing_remove_source(const char *path, size_t path_bytes, const struct file_stat *stat);
+
+#endif
