@@ -12,12 +12,11 @@
 #include "cli/input.h"
 #include "cli/job.h"
 #include "cli/listing.h"
+#include "cli/manifest_out.h"
 #include "cli/names.h"
 #include "cli/verbs.h"
 #include "stages/digest.h"
-#include "stages/links.h"
 #include "stages/pack.h"
-#include "stages/render.h"
 
 struct create_verb {
     struct options inputs; /* the options, their operands without the archive */
@@ -27,8 +26,7 @@ struct create_verb {
     struct pack_job pack;
     struct store_job store;
     struct archive_out *archive;
-    struct output *manifest; /* NULL: none is asked for */
-    struct links *links;     /* of the manifest */
+    struct manifest_out *manifest; /* NULL: none is asked for */
     /* The large file whose chunks are coming. */
     bool stream_is_left_out;
     struct tm_fault stream_fault;
@@ -36,39 +34,10 @@ struct create_verb {
 
 static const struct hash_job *hash_of(const struct create_verb *verb)
 {
-    return verb->manifest || verb->inputs.algorithms.count ? &verb->hash : NULL;
+    return verb->inputs.manifest || verb->inputs.algorithms.count ? &verb->hash : NULL;
 }
 
 /* The sink. */
-
-/* Of a file with several names the archive holds the data once, and the manifest each name. No
- * digests are known if the first name failed. */
-static int find_digests(struct create_verb *verb, const struct file_record *file,
-                        struct manifest_entry *entry)
-{
-    bool is_first = !(file->flags & FILE_HARD_LINK);
-    const struct link_note *first;
-    if (file->stat.links < 2 || !verb->links)
-        return 0;
-    int error = links_meet(verb->links, &file->stat, entry->digests,
-                           is_first ? hash_stride_bytes(&verb->hash) : 0, &first);
-    if (!error && !is_first)
-        entry->digests = first && first->bytes ? (const uint8_t *)first->data : NULL;
-    return error;
-}
-
-static int add_line(struct create_verb *verb, const struct item_view *view, unsigned index)
-{
-    struct manifest_entry entry;
-    char line[8 * BATCH_PATH_MAX];
-    render_entry(&verb->hash, view, index, &entry);
-    int error = find_digests(verb, &batch_of(view)->file[index], &entry);
-    if (error || !entry.digests)
-        return error;
-    pack_stored_path(&entry.path, &entry.path_bytes);
-    ptrdiff_t bytes = manifest_render(MANIFEST_GNU, &entry, line, sizeof line);
-    return bytes < 0 ? (int)bytes : output_write(verb->manifest, line, (size_t)bytes);
-}
 
 static int take_record(struct create_verb *verb, const struct item_view *view, unsigned index)
 {
@@ -85,10 +54,10 @@ static int take_record(struct create_verb *verb, const struct item_view *view, u
                           "extended attributes are left out: too many, or not readable");
     bool is_good = job_take_record(job, view, file);
     if (file->flags & FILE_HARD_LINK && !fault_is_set(file->fault))
-        return verb->manifest ? add_line(verb, view, index) : 0;
+        return manifest_out_add(verb->manifest, view, index, true);
     if (!is_good)
         return 0;
-    int error = verb->manifest ? add_line(verb, view, index) : 0;
+    int error = manifest_out_add(verb->manifest, view, index, true);
     return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
 }
 
@@ -136,39 +105,15 @@ static int take_batch(void *context, const struct item_view *view)
 
 /* Before and after. */
 
-static bool open_output(struct create_verb *verb, const char *path, struct output **out)
-{
-    struct job *job = &verb->job;
-    struct output_options output = {
-        .path = path,
-        .replace = verb->inputs.force,
-        .sync = verb->inputs.fsync != FSYNC_NONE,
-    };
-    int error = output_open(&output, out);
-    if (error == -EEXIST)
-        report_error_text(job->report, path, "create", "exists already; --force replaces it");
-    else if (error)
-        report_error(job->report, path, fault_system(TM_OP_CREATE, error), NULL);
-    job->failed |= error != 0;
-    if (!error)
-        job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
-    return !error;
-}
-
 static bool open_outputs(struct create_verb *verb)
 {
     if (strcmp(verb->inputs.output, "-") == 0 && isatty(STDOUT_FILENO)) {
         job_usage(&verb->job, "an archive is not written to a terminal");
         return false;
     }
-    if (!open_output(verb, verb->inputs.output, &verb->job.output))
+    if (!job_open_output(&verb->job, verb->inputs.output, &verb->job.output))
         return false;
-    if (!verb->inputs.manifest)
-        return true;
-    verb->links = links_create();
-    if (!verb->links)
-        job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
-    return verb->links && open_output(verb, verb->inputs.manifest, &verb->manifest);
+    return !verb->inputs.manifest || manifest_out_open(&verb->job, &verb->hash, &verb->manifest);
 }
 
 /* Once the output is open: one that is no regular file is written in order, by the sink itself. */
@@ -284,11 +229,8 @@ static void run(struct create_verb *verb, struct names *names)
         job_fatal(job, output_name(job->output), fault_system(TM_OP_WRITE, error));
     else
         job_publish(job);
-    if (job->failed || !verb->manifest)
-        return;
-    error = output_publish(verb->manifest);
-    if (error)
-        job_fatal(job, output_name(verb->manifest), fault_system(TM_OP_WRITE, error));
+    if (!job->failed)
+        manifest_out_publish(verb->manifest, job);
 }
 
 int verb_create(const struct options *options)
@@ -312,7 +254,6 @@ int verb_create(const struct options *options)
         run(&verb, names);
     names_destroy(names);
     archive_out_destroy(verb.archive);
-    output_discard(verb.manifest);
-    links_destroy(verb.links);
+    manifest_out_destroy(verb.manifest);
     return job_end(&verb.job);
 }
