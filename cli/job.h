@@ -44,6 +44,8 @@ struct job {
     struct walk_totals totals;
     /* Of the walk. */
     bool all_kinds, finds_links, finds_holes;
+    bool streams_input; /* standard input is divided into chunks */
+    const struct walk_cutter *cutter;
     struct walk_place left_out[4];
     unsigned left_out_count;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
@@ -97,6 +99,18 @@ int job_send_event(struct job *job, const struct hash_job *hash, const struct it
 
 /* For the sink: ends the job before all names have been dealt with (--fail-fast). */
 void job_stop(struct job *job);
+
+/* Opens an output of the job: a file that exists is replaced with --force only, and none of the
+ * job's own outputs is taken for input. False: said why. */
+bool job_open_output(struct job *job, const char *path, struct output **output);
+/* A disk that is full or broken will be so for the next file, too. */
+bool job_write_is_fatal(struct tm_fault fault);
+/* Of a file that has an output on disk: --remove-source. Says why it stays. */
+void job_remove_source(struct job *job, const char *path, const struct file_record *file);
+/* For the sink: a file that is rightly left as it is; -v tells. */
+void job_pass_over(struct job *job, const struct item_view *view, const struct file_record *file);
+/* "-" is among the operands. */
+bool job_reads_standard_input(const struct options *options);
 
 /* Makes the output appear, all of it; if that fails, says so. */
 void job_publish(struct job *job);

@@ -13,6 +13,8 @@
  *   stages/render.c       lines of a manifest from digests    (manifest_*.c: the formats)
  *   stages/compare.c      verify: digests against those expected
  *   stages/pack*.c        create: pieces of an archive    (archive_*.c, zip*.c: their headers)
+ *   stages/squeeze.c      compress: each file by itself   (place.c: writes them)
+ *   stages/expand.c       decompress, test                (decode*.c: gzip and zstd)
  *   stages/codec*.c       compression of blocks, and the containers that they make
  *
  *   pipeline/graph.h      what an item, a stage, a lane and a graph are
@@ -52,6 +54,11 @@ static int run_verb(const struct options *options)
         return verb_verify(options);
     case VERB_CREATE:
         return verb_create(options);
+    case VERB_COMPRESS:
+        return verb_compress(options);
+    case VERB_DECOMPRESS:
+    case VERB_TEST:
+        return verb_expand(options);
     case VERB_INFO:
         return verb_info(options);
     case VERB_COMPLETION:

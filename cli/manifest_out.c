@@ -14,22 +14,6 @@ struct manifest_out {
     struct links *links; /* digests of files with several names */
 };
 
-bool job_open_output(struct job *job, const char *path, struct output **out)
-{
-    const struct options *options = job->options;
-    struct output_options output = {
-        .path = path, .replace = options->force, .sync = options->fsync != FSYNC_NONE};
-    int error = output_open(&output, out);
-    if (error == -EEXIST)
-        report_error_text(job->report, path, "create", "exists already; --force replaces it");
-    else if (error)
-        report_error(job->report, path, fault_system(TM_OP_CREATE, error), NULL);
-    job->failed |= error != 0;
-    if (!error)
-        job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
-    return !error;
-}
-
 bool manifest_out_open(struct job *job, const struct hash_job *hash, struct manifest_out **out)
 {
     struct manifest_out *manifest = calloc(1, sizeof *manifest);

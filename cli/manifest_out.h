@@ -19,8 +19,4 @@ void manifest_out_publish(struct manifest_out *manifest, struct job *job);
 /* NULL is allowed. */
 void manifest_out_destroy(struct manifest_out *manifest);
 
-/* Opens an output for the job: a file that exists is replaced with --force only, and none of the
- * job's own outputs is taken for input. False: said why. */
-bool job_open_output(struct job *job, const char *path, struct output **output);
-
 #endif

@@ -316,6 +316,8 @@ static int check_together(struct parser *parser)
                     verb->name);
     if (options->null_separated && options->files_from.count == 0)
         return fail(parser, "option -0 (--null) needs --files-from=FILE");
+    if (options->keep && options->remove_source)
+        return fail(parser, "--keep and --remove-source exclude each other");
     if (options->min_size_bytes > options->max_size_bytes)
         return fail(parser, "--min-size (%llu bytes) is above --max-size (%llu bytes)",
                     (unsigned long long)options->min_size_bytes,

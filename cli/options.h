@@ -25,6 +25,9 @@
     X(VERB_HASH, "hash")                                                                           \
     X(VERB_VERIFY, "verify")                                                                       \
     X(VERB_CREATE, "create")                                                                       \
+    X(VERB_COMPRESS, "compress")                                                                   \
+    X(VERB_DECOMPRESS, "decompress")                                                               \
+    X(VERB_TEST, "test")                                                                           \
     X(VERB_INFO, "info")                                                                           \
     X(VERB_COMPLETION, "completion")                                                               \
     X(VERB_MAN, "man")                                                                             \
@@ -50,6 +53,7 @@ enum archive_format {
     ARCHIVE_TAR_ZST,
     ARCHIVE_ZIP
 };
+enum file_format { FILE_FORMAT_GZIP, FILE_FORMAT_ZSTD };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* One of --exclude, --include, --exclude-from (text is a file of patterns) and --exclude-vcs (no
@@ -136,7 +140,10 @@ struct options {
     bool fail_fast;
 
     int archive_format; /* enum archive_format */
-    unsigned level;     /* LEVEL_DEFAULT: not given */
+    int file_format;    /* enum file_format */
+    bool recursive, to_stdout, keep, remove_source, only_smaller;
+    const char *suffix;
+    unsigned level; /* LEVEL_DEFAULT: not given */
     bool rsyncable, single_member;
     unsigned long_log; /* log2 of the window; 0: not given */
     bool reproducible, numeric_owner, xattrs;

@@ -12,9 +12,13 @@
 #define HASH        BIT(VERB_HASH)
 #define VERIFY      BIT(VERB_VERIFY)
 #define CREATE      BIT(VERB_CREATE)
+#define COMPRESS    BIT(VERB_COMPRESS)
+#define EXPANDS     (BIT(VERB_DECOMPRESS) | BIT(VERB_TEST))
 #define DIGESTS     (HASH | VERIFY)
-#define WALKS       (HASH | CREATE)
-#define JOBS        (HASH | VERIFY | CREATE)
+#define CODES       (CREATE | COMPRESS)
+#define WALKS       (HASH | CREATE | COMPRESS | EXPANDS)
+#define WRITES      (HASH | CREATE | COMPRESS | BIT(VERB_DECOMPRESS))
+#define JOBS        (WALKS | VERIFY)
 #define EVERY       (BIT(VERB_COUNT) - 1)
 #define FIELD(name) offsetof(struct options, name)
 
@@ -38,6 +42,7 @@ static const char *const codec_engines[] = {"auto", "isal", "libdeflate", "zlib"
 _Static_assert(CODEC_ENGINE_AUTO == 0 && CODEC_ENGINE_ISAL == 1 && CODEC_ENGINE_LIBDEFLATE == 2 &&
                    CODEC_ENGINE_ZLIB == 3 && CODEC_ENGINE_ZSTD == 4,
                "the choices of --engine are in the order of enum codec_engine");
+static const char *const file_formats[] = {"gzip", "zstd", NULL};
 static const char *const archive_formats[] = {"auto", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
 _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2 &&
@@ -56,12 +61,12 @@ static const struct option_row option_table[] = {
     {.name = "read", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_READ,
      .help = "how files are read"},
-    {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
+    {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = DIGESTS | CODES, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed"},
-    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CREATE, .group = GROUP_STAGES,
+    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
-     .help = "how data is compressed"},
+     .help = "how data is compressed, or decompressed"},
     {.name = "write", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_WRITE,
      .help = "how results are written"},
@@ -83,7 +88,7 @@ static const struct option_row option_table[] = {
             "instructions, two large ones with the SHA instructions (multibuffer); openssl "
             "computes one after another. The default, auto, measures which is faster. treemill "
             "info shows the figures."},
-    {.name = "engine", .argument = "ENGINE", .verbs = CREATE, .group = GROUP_STAGES,
+    {.name = "engine", .argument = "ENGINE", .verbs = CODES, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = codec_engines,
      .help = "what compresses: auto, isal, libdeflate, zlib, zstd",
      .man = "gzip and zip are compressed by ISA-L at level 1 and by libdeflate at the others, if "
@@ -193,19 +198,22 @@ static const struct option_row option_table[] = {
     {.name = "format", .argument = "FORMAT", .verbs = CREATE, .group = GROUP_FORMAT,
      .kind = OPTION_CHOICE, .offset = FIELD(archive_format), .choices = archive_formats,
      .help = "auto (by suffix), tar, tar.gz, tar.zst or zip"},
-    {.name = "level", .letter = 'l', .argument = "N", .verbs = CREATE, .group = GROUP_FORMAT,
+    {.name = "format", .argument = "FORMAT", .verbs = COMPRESS, .group = GROUP_FORMAT,
+     .kind = OPTION_CHOICE, .offset = FIELD(file_format), .choices = file_formats,
+     .help = "gzip (default) or zstd"},
+    {.name = "level", .letter = 'l', .argument = "N", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_COUNT, .offset = FIELD(level), .minimum = 1, .maximum = 19,
      .help = "1 (fast) to 12 for gzip and zip, to 19 for zstd; also -1 to -19",
      .man = "The default is 6 for gzip and zip, 3 for zstd."},
-    {.name = "rsyncable", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+    {.name = "rsyncable", .verbs = CODES, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(rsyncable), .help = "small changes of the input change little of the output",
      .man = "Blocks are divided where the content says so; the archive becomes some percent "
             "larger."},
-    {.name = "single-member", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
+    {.name = "single-member", .verbs = CODES, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(single_member), .help = "one gzip member, for readers that know no more",
      .man = "Without it gzip output is a sequence of members, as RFC 1952 allows, which treemill "
             "decompresses in parallel."},
-    {.name = "long", .argument = "LOG", .verbs = CREATE, .group = GROUP_FORMAT,
+    {.name = "long", .argument = "LOG", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_COUNT, .offset = FIELD(long_log), .minimum = 20, .maximum = 27,
      .help = "zstd: blocks and window of 2^LOG bytes (20 to 27)",
      .man = "Finds repetitions that are far apart. A block for each worker must fit in memory."},
@@ -218,10 +226,10 @@ static const struct option_row option_table[] = {
      .offset = FIELD(numeric_owner), .help = "numbers of users and groups, no names"},
     {.name = "xattrs", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(xattrs), .help = "store extended attributes and ACLs (tar)"},
-    {.name = "manifest", .argument = "FILE", .verbs = CREATE, .group = GROUP_FORMAT,
+    {.name = "manifest", .argument = "FILE", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
      .help = "write the digests of the members to FILE, for sha256sum -c"},
-    {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CREATE,
+    {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CODES,
      .group = GROUP_FORMAT, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
      .choices = algorithms, .help = "digests of --manifest (default sha256)"},
 
@@ -230,15 +238,36 @@ static const struct option_row option_table[] = {
      .kind = OPTION_STRING, .offset = FIELD(output), .complete = COMPLETE_FILE,
      .help = "write to FILE instead of standard output",
      .man = "It appears under this name when it is complete, never in part."},
-    {.name = "force", .letter = 'f', .verbs = WALKS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+    {.name = "output", .letter = 'o', .argument = "DIR", .verbs = COMPRESS | BIT(VERB_DECOMPRESS),
+     .group = GROUP_OUTPUT, .kind = OPTION_STRING, .offset = FIELD(output),
+     .complete = COMPLETE_DIRECTORY, .help = "write below DIR, in the same directories",
+     .man = "Without it each output stands beside its file."},
+    {.name = "stdout", .letter = 'c', .verbs = COMPRESS | BIT(VERB_DECOMPRESS),
+     .group = GROUP_OUTPUT, .kind = OPTION_FLAG, .offset = FIELD(to_stdout),
+     .help = "write to standard output, one after another"},
+    {.name = "suffix", .argument = "SUFFIX", .verbs = COMPRESS, .group = GROUP_OUTPUT,
+     .kind = OPTION_STRING, .offset = FIELD(suffix),
+     .help = "added to the names (default .gz or .zst)"},
+    {.name = "recursive", .letter = 'r', .verbs = COMPRESS | EXPANDS, .group = GROUP_SELECTION,
+     .kind = OPTION_FLAG, .offset = FIELD(recursive), .help = "enter directories"},
+    {.name = "keep", .letter = 'k', .verbs = COMPRESS | BIT(VERB_DECOMPRESS),
+     .group = GROUP_OUTPUT, .kind = OPTION_FLAG, .offset = FIELD(keep),
+     .help = "keep the files (default)"},
+    {.name = "remove-source", .verbs = COMPRESS | BIT(VERB_DECOMPRESS), .group = GROUP_OUTPUT,
+     .kind = OPTION_FLAG, .offset = FIELD(remove_source),
+     .help = "remove each file once its output is checked and on disk",
+     .man = "A file that has changed in the meantime stays."},
+    {.name = "only-smaller", .verbs = COMPRESS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(only_smaller), .help = "write no output that is not smaller than its file"},
+    {.name = "force", .letter = 'f', .verbs = WRITES, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(force), .help = "replace an output file that exists"},
-    {.name = "dry-run", .letter = 'n', .verbs = WALKS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+    {.name = "dry-run", .letter = 'n', .verbs = HASH | CREATE, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(dry_run), .help = "list what would be taken, read no file"},
-    {.name = "fsync", .argument = "WHEN", .verbs = WALKS, .group = GROUP_OUTPUT,
+    {.name = "fsync", .argument = "WHEN", .verbs = WRITES, .group = GROUP_OUTPUT,
      .kind = OPTION_CHOICE, .offset = FIELD(fsync), .choices = fsyncs,
      .help = "flush to the disk: none (default), file or end",
      .man = "file: each output before it gets its name; end: once, before the program ends."},
-    {.name = "on-change", .argument = "WHAT", .verbs = JOBS, .group = GROUP_OUTPUT,
+    {.name = "on-change", .argument = "WHAT", .verbs = DIGESTS | CODES, .group = GROUP_OUTPUT,
      .kind = OPTION_CALLBACK, .parse = options_set_on_change, .choices = options_changes,
      .help = "on files that change: warn, fail, retry:N",
      .man = "The default is retry:1. retry:N reads a file that changed while it was read again, "

@@ -48,6 +48,38 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .examples = {"treemill create src.tar.zst src", "A tree, compressed by all CPUs.",
                       "treemill create --manifest=photos.sha256 photos.tar photos",
                       "An archive and its members' checksums, in one read."}},
+    [VERB_COMPRESS] =
+        {.name = "compress", .operands = "PATH...", .operands_min = 1,
+         .operands_max = UINT32_MAX, .operand_name = "PATH", .complete = COMPLETE_FILE,
+         .help = "compress each file to a file of its own",
+         .man = "Writes FILE.gz or FILE.zst beside each FILE, or below the directory of --output, "
+                "with its owner, mode, times and user attributes. Files are kept unless "
+                "--remove-source is given. A PATH of - is standard input, compressed to standard "
+                "output. Large files are compressed by all CPUs. Files that are compressed already "
+                "are skipped with a notice. Outputs appear under their names when they are "
+                "complete.",
+         .examples = {"treemill compress -r --format=zstd --only-smaller logs",
+                      "Every file below logs that becomes smaller by it.",
+                      "treemill compress -9 --remove-source big.log",
+                      "In place of the file: removed once its output is checked and on disk."}},
+    [VERB_DECOMPRESS] =
+        {.name = "decompress", .operands = "PATH...", .operands_min = 1,
+         .operands_max = UINT32_MAX, .operand_name = "PATH", .complete = COMPLETE_FILE,
+         .help = "decompress gzip and zstd files",
+         .man = "Writes FILE beside each FILE.gz or FILE.zst, or below the directory of --output, "
+                "whoever made it. Files of several members or frames that tell their sizes, as "
+                "those of treemill, bgzip, pzstd and zstd's seekable format do, are decompressed "
+                "by all CPUs. Nothing appears of a file that is corrupt.",
+         .examples = {"treemill decompress -r -o plain logs", "Everything below logs, to plain/.",
+                      "treemill decompress -c dump.sql.gz | psql", "To standard output."}},
+    [VERB_TEST] =
+        {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
+         .operand_name = "PATH", .complete = COMPLETE_FILE,
+         .help = "check that compressed files are whole",
+         .man = "Decompresses gzip and zstd files, compressed archives among them, and compares "
+                "their checksums; writes nothing.",
+         .examples = {"treemill test -r backup", "All compressed files below backup.",
+                      "treemill test - < src.tar.zst", "Standard input."}},
     [VERB_INFO] =
         {.name = "info", .operands = "", .operand_name = "operand",
          .help = "show what is available here, and why not",

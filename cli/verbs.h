@@ -7,6 +7,9 @@
 int verb_hash(const struct options *options);
 int verb_verify(const struct options *options);
 int verb_create(const struct options *options);
+int verb_compress(const struct options *options);
+/* decompress and test. */
+int verb_expand(const struct options *options);
 int verb_info(const struct options *options);
 
 #endif

@@ -35,6 +35,13 @@ static bool take_suffix(const char *path, size_t path_bytes, size_t *stays, cons
     return false;
 }
 
+bool placing_knows(const char *path, size_t path_bytes)
+{
+    size_t stays;
+    const char *instead;
+    return take_suffix(path, path_bytes, &stays, &instead);
+}
+
 int placing_path(const struct placing *placing, const char *path, size_t path_bytes, char **output)
 {
     const char *behind = placing->suffix;

@@ -20,6 +20,9 @@ struct placing {
  * has none of the usual suffixes (.gz .tgz .zst .tzst; .tgz and .tzst become .tar). */
 int placing_path(const struct placing *placing, const char *path, size_t path_bytes, char **output);
 
+/* Whether the name ends in one of those suffixes. */
+bool placing_knows(const char *path, size_t path_bytes);
+
 /* Opens the output of a file. 0 or -errno, as placing_path() and target_open(). */
 int placing_open(const struct placing *placing, const char *path, size_t path_bytes,
                  struct target **target);

@@ -166,6 +166,8 @@ static int handle_entry(struct walk *walk)
     struct frame *frame = walk_top(walk);
     const struct scan_entry *entry = frame->entry;
     const char *name = scan_entry_name(entry);
+    if (frame->name && frame->name->flags & FILE_STANDARD_INPUT && walk->setup->streams_input)
+        return stream_input(walk, entry);
     if (frame->name && frame->name->flags & FILE_STANDARD_INPUT)
         return emit_read_once(walk, frame->path_bytes, entry, frame->name, FILE_STANDARD_INPUT);
     if (S_ISDIR(entry->stat.mode) && !fault_is_set(entry->fault)) {

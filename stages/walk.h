@@ -85,6 +85,9 @@ struct walk_setup {
     bool finds_holes;
     const struct walk_place *left_out; /* files that are not taken: the job's own outputs */
     unsigned left_out_count;
+    /* Standard input goes in chunks of a block, read by the walk itself: one reader is all that a
+     * pipe can have. Needs a lane that delivers every chunk. */
+    bool streams_input;
     /* All regular files go as a whole, those that reach the shape's block and can be cut excepted.
      */
     const struct walk_cutter *cutter;

@@ -143,6 +143,8 @@ size_t walk_path_append(struct walk *walk, size_t base_bytes, const char *name, 
 /* walk_stream.c. A file in chunks; some may be sent at once, or all. */
 int stream_begin(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
                  const struct scan_name *name);
+/* Standard input, to its end. */
+int stream_input(struct walk *walk, const struct scan_entry *entry);
 /* Whether a cutter can divide it: then it is begun, 1; 0; -errno. */
 int stream_begin_cut(struct walk *walk, size_t directory_bytes, const struct scan_entry *entry,
                      const struct scan_name *name);

@@ -12,10 +12,12 @@
 #include "stages/walk_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "pipeline/io.h"
 #include "stages/extents.h"
 #include "stages/opener.h"
 #include "stages/shortage.h"
@@ -278,4 +280,78 @@ int stream_begin_cut(struct walk *walk, size_t directory_bytes, const struct sca
     atomic_fetch_add_explicit(&setup->totals->bytes, entry->stat.size_bytes, memory_order_relaxed);
     error = open_stream(walk, stream);
     return error ? error : 1;
+}
+
+/* Standard input. */
+
+/* Fills the block unless the input ends before. Bytes, or -errno. */
+static ptrdiff_t read_block(uint8_t *data, size_t bytes)
+{
+    size_t done = 0;
+    while (done < bytes) {
+        struct io_op op = {.code = IO_READ_NEXT, .data = data + done, .size = bytes - done};
+        int64_t got = io_op_execute(&op, STDIN_FILENO, -1);
+        if (got == -EAGAIN) { /* somebody made it nonblocking */
+            poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, -1);
+            continue;
+        }
+        if (got < 0)
+            return (ptrdiff_t)got;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (ptrdiff_t)done;
+}
+
+/* The next chunk; one that is not full is the last. */
+static int input_chunk(struct walk *walk, const struct scan_entry *entry, uint64_t offset,
+                       struct item_view *view)
+{
+    const struct batch_shape *shape = &walk->setup->shape;
+    int error = lane_acquire(walk->setup->data_lane, view);
+    if (error)
+        return error;
+    batch_clear(view, shape);
+    struct file_record *record = batch_add(view, shape, "", 0, scan_entry_name(entry),
+                                           entry->name_bytes, "", 0, shape->block_bytes);
+    ptrdiff_t got = read_block(view->input + record->data, shape->block_bytes);
+    record->serial = walk->serial;
+    record->offset = offset;
+    record->algorithms = walk->algorithms;
+    record->flags = FILE_STANDARD_INPUT;
+    record->state = FILE_READ;
+    record->data_bytes = got > 0 ? (uint32_t)got : 0;
+    record->stat.size_bytes = offset + record->data_bytes;
+    if (got < 0)
+        record->fault = fault_system(TM_OP_READ, (int)got);
+    return 0;
+}
+
+int stream_input(struct walk *walk, const struct scan_entry *entry)
+{
+    struct tm_lane *lane = walk->setup->data_lane;
+    uint64_t number, offset = 0;
+    bool ended = false;
+    int error = emit_flush(walk);
+    if (error)
+        return error;
+    walk->serial++;
+    atomic_fetch_add_explicit(&walk->setup->totals->files, 1, memory_order_relaxed);
+    uint32_t stream = lane_stream_begin(lane, &number);
+    for (uint32_t chunk = 0; !ended && !error; chunk++) {
+        struct item_view view;
+        error = input_chunk(walk, entry, offset, &view);
+        if (error)
+            return error;
+        const struct file_record *record = &batch_of(&view)->file[0];
+        offset += record->data_bytes;
+        ended = fault_is_set(record->fault) || record->data_bytes < walk->setup->shape.block_bytes;
+        view.item->stream = stream;
+        view.item->chunk = chunk;
+        view.item->last = ended;
+        view.item->bytes = record->data_bytes;
+        error = lane_submit_chunk(lane, &view, number);
+    }
+    return error;
 }

@@ -1,0 +1,60 @@
+/* What the verbs share that write files. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/job.h"
+#include "stages/batch.h"
+#include "stages/placing.h"
+
+bool job_open_output(struct job *job, const char *path, struct output **out)
+{
+    const struct options *options = job->options;
+    struct output_options output = {
+        .path = path, .replace = options->force, .sync = options->fsync != FSYNC_NONE};
+    int error = output_open(&output, out);
+    if (error == -EEXIST)
+        report_error_text(job->report, path, "create", "exists already; --force replaces it");
+    else if (error)
+        report_error(job->report, path, fault_system(TM_OP_CREATE, error), NULL);
+    job->failed |= error != 0;
+    if (!error)
+        job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
+    return !error;
+}
+
+bool job_write_is_fatal(struct tm_fault fault)
+{
+    bool writes = fault.operation == TM_OP_WRITE || fault.operation == TM_OP_SYNC;
+    return fault.kind == TM_FAULT_SYSTEM && writes &&
+           (fault.detail == ENOSPC || fault.detail == EDQUOT || fault.detail == EIO ||
+            fault.detail == EROFS || fault.detail == EPIPE || fault.detail == EFBIG);
+}
+
+void job_remove_source(struct job *job, const char *path, const struct file_record *file)
+{
+    int error = file->flags & FILE_CHANGED
+                    ? -ESTALE
+                    : placing_remove_source(path, file->path_bytes, &file->stat);
+    if (error == -ESTALE)
+        report_error_text(job->report, path, "remove", "kept: it has changed");
+    else if (error)
+        report_error(job->report, path, fault_system(TM_OP_REMOVE, error), NULL);
+}
+
+void job_pass_over(struct job *job, const struct item_view *view, const struct file_record *file)
+{
+    char text[128];
+    if (batch_is_chunk(view) && !view->item->last)
+        return;
+    fault_text(file->fault, NULL, text, sizeof text);
+    report_note(job->report, batch_path(view, file), "%s", text);
+    atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+}
+
+bool job_reads_standard_input(const struct options *options)
+{
+    for (size_t i = 0; i < options->operands.count; i++)
+        if (strcmp(options->operands.items[i], "-") == 0)
+            return true;
+    return false;
+}

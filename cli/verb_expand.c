@@ -1,0 +1,221 @@
+/* treemill decompress and test: names ─▶ walk ─▶ read ─▶ decompress ─▶ output.
+ *
+ * Files that come as a whole are written by the worker that has them; the chunks of a file with an
+ * index come here in order and are put into its output. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/input.h"
+#include "cli/job.h"
+#include "cli/names.h"
+#include "cli/stream_out.h"
+#include "cli/verbs.h"
+#include "stages/expand.h"
+#include "stages/walk.h"
+
+/* What shares an item with a small file; each takes this much of a block at least. */
+#define FILES_MAX      64
+#define OVERHEAD_BYTES 4096
+
+struct expand_verb {
+    struct job job;
+    struct read_job read;
+    struct expand_job expand;
+    /* The large file whose chunks are coming. */
+    struct stream_out out;
+    bool is_open;
+    bool is_skipped;
+    struct tm_fault fault; /* why it has no output */
+};
+
+static void fail_stream(struct expand_verb *verb, struct tm_fault fault)
+{
+    if (!fault_is_set(verb->fault))
+        verb->fault = fault;
+    verb->is_open = false;
+    stream_out_drop(&verb->out);
+}
+
+static void begin_stream(struct expand_verb *verb, const char *path, size_t path_bytes)
+{
+    int error = verb->expand.tests ? 0 : stream_out_begin(&verb->out, path, path_bytes);
+    verb->is_open = !error;
+    verb->is_skipped = error == -EINVAL;
+    if (error)
+        fail_stream(verb, error == -EINVAL ? fault_of(TM_FAULT_SUFFIX)
+                                           : fault_system(TM_OP_CREATE, error));
+}
+
+static void take_chunk(struct expand_verb *verb, const struct item_view *view)
+{
+    struct file_record *file = &batch_of(view)->file[0];
+    const char *path = batch_path(view, file);
+    struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
+    if (view->item->chunk == 0) {
+        verb->fault = TM_NO_FAULT;
+        begin_stream(verb, path, file->path_bytes);
+    }
+    if (fault_is_set(fault))
+        fail_stream(verb, fault);
+    uint64_t bytes = expanded_of(&verb->expand, view, 0)->bytes;
+    int error = 0;
+    if (verb->is_open && !verb->expand.tests)
+        error = stream_out_write(&verb->out, expanded_data(&verb->expand, view), (size_t)bytes);
+    if (verb->is_open)
+        verb->job.output_bytes += bytes;
+    if (!error && view->item->last && verb->is_open && !verb->expand.tests)
+        error = stream_out_publish(&verb->out, path, file->path_bytes, &file->stat);
+    if (error)
+        fail_stream(verb, fault_system(TM_OP_WRITE, error));
+    if (!view->item->last)
+        return;
+    file->fault = verb->fault;
+    if (verb->is_skipped)
+        file->flags |= FILE_SKIPPED;
+}
+
+/* The sink. */
+
+static bool is_corrupt(struct tm_fault fault)
+{
+    return fault.kind == TM_FAULT_FORMAT || fault.kind == TM_FAULT_CORRUPT ||
+           fault.kind == TM_FAULT_TRUNCATED;
+}
+
+/* Below a directory files that are not compressed are to be expected. */
+static bool is_passed_over(const struct expand_verb *verb, const char *path,
+                           const struct file_record *file)
+{
+    return verb->job.options->recursive &&
+           (file->fault.kind == TM_FAULT_SUFFIX ||
+            (file->fault.kind == TM_FAULT_FORMAT && !placing_knows(path, file->path_bytes)));
+}
+
+static int take_record(struct expand_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct job *job = &verb->job;
+    struct file_record *file = &batch_of(view)->file[index];
+    const char *path = batch_path(view, file);
+    if (job_write_is_fatal(file->fault)) {
+        job_fatal(job, path, file->fault);
+        job_stop(job);
+        return 0;
+    }
+    if (is_passed_over(verb, path, file)) {
+        job_pass_over(job, view, file);
+        return 0;
+    }
+    if (is_corrupt(file->fault) && (!batch_is_chunk(view) || view->item->last))
+        job->malformed++;
+    if (!job_take_record(job, view, file))
+        return 0;
+    if (!batch_is_chunk(view))
+        job->output_bytes += expanded_of(&verb->expand, view, index)->bytes;
+    if (file->flags & FILE_TRAILING) {
+        report_warning(job->report, path, "trailing garbage ignored");
+        job->changed++;
+    }
+    if (job->options->remove_source)
+        job_remove_source(job, path, file);
+    return job->events ? job_send_event(job, NULL, view, index) : 0;
+}
+
+static int write_to_stdout(struct expand_verb *verb, const struct item_view *view)
+{
+    const struct batch *batch = batch_of(view);
+    int error = 0;
+    for (unsigned i = 0; i < batch->file_count && !error; i++)
+        if (!fault_is_set(batch->file[i].fault) && !(batch->file[i].flags & FILE_NOT_FILE))
+            error = expand_to(&verb->expand, view, i, stream_out_write, &verb->out);
+    return error;
+}
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct expand_verb *verb = context;
+    int error = 0;
+    if (batch_is_chunk(view))
+        take_chunk(verb, view);
+    else if (verb->expand.leaves_whole && !fault_is_set(view->item->fault))
+        error = write_to_stdout(verb, view);
+    for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
+        error = take_record(verb, view, i);
+    if (batch_is_chunk(view) && view->item->last)
+        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
+    if (error)
+        input_stop(); /* the walk need not wait for a next name */
+    return error;
+}
+
+/* Before and after. */
+
+static bool choose_output(struct expand_verb *verb)
+{
+    const struct options *options = verb->job.options;
+    bool tests = options->verb == VERB_TEST;
+    bool to_stdout = !tests && (options->to_stdout || job_reads_standard_input(options));
+    if (to_stdout && (options->output || options->remove_source)) {
+        job_usage(&verb->job, "standard output goes with neither --output nor --remove-source");
+        return false;
+    }
+    verb->expand = (struct expand_job){
+        .placing = {.directory = options->output,
+                    .replace = options->force,
+                    .sync = options->fsync != FSYNC_NONE || options->remove_source},
+        .tests = tests,
+        .leaves_whole = to_stdout,
+    };
+    verb->out.placing = to_stdout ? NULL : &verb->expand.placing;
+    return true;
+}
+
+static bool plan(struct expand_verb *verb)
+{
+    struct job *job = &verb->job;
+    const struct options *options = job->options;
+    char error[256] = "";
+    struct plan_request request = {
+        .options = options,
+        .read = &verb->read,
+        .compress_stage = &expand_stage,
+        .compress_job = &verb->expand,
+        .shape = {.block_bytes = EXPAND_CHUNK_BYTES,
+                  .files_max = FILES_MAX,
+                  .overhead_bytes = OVERHEAD_BYTES},
+        .output_bytes = expand_output_bytes,
+        .every_chunk = true,
+        .sink = take_batch,
+        .sink_context = verb,
+        .first_path = options->operands.count ? options->operands.items[0] : NULL,
+    };
+    if (plan_make(&request, &job->plan, error, sizeof error)) {
+        job_usage(job, "%s", error);
+        return false;
+    }
+    verb->expand.shape = job->plan.shape;
+    return true;
+}
+
+int verb_expand(const struct options *options)
+{
+    static struct expand_verb verb; /* large; one job a process */
+    struct names *names = NULL;
+    const char *failed_path = NULL;
+    bool tests = options->verb == VERB_TEST;
+    if (!job_begin(&verb.job, options, tests ? "test" : "decompress",
+                   tests ? "tested" : "decompressed") ||
+        !choose_output(&verb) || !plan(&verb))
+        return job_end(&verb.job);
+    verb.job.cutter = &expand_cutter;
+    int error = names_create(options, 0, verb.job.report, &names, &failed_path);
+    if (error) {
+        job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
+    } else {
+        job_run(&verb.job, names_next, names, !options->recursive);
+        verb.job.failed |= names_failed(names);
+    }
+    stream_out_drop(&verb.out);
+    names_destroy(names);
+    return job_end(&verb.job);
+}
