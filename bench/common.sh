@@ -11,10 +11,12 @@ die() {
     exit 2
 }
 
-# bench_program NAME: prints the path of bench_NAME. Taken from BENCH_BIN or the release build if
-# it is newer than its sources, else compiled. Other builds may hold sanitizers and are not looked at.
+# bench_program NAME [FLAG]...: prints the path of bench_NAME. Taken from BENCH_BIN or the release
+# build if it is newer than its sources, else compiled, the flags naming further libraries. Other
+# builds may hold sanitizers and are not looked at.
 bench_program() {
     local name=$1 candidate directory
+    shift
     local sources=("$bench_source"/bench/*.h "$bench_source/bench/$name.c")
     for candidate in ${BENCH_BIN:+"$BENCH_BIN/bench_$name"} \
         "$bench_source/build/release/bench/bench_$name"; do
@@ -28,8 +30,8 @@ bench_program() {
     mkdir -p "$directory"
     if [[ ! -x $candidate || -n $(find "${sources[@]}" -newer "$candidate") ]]; then
         "${CC:-cc}" -std=gnu17 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I "$bench_source" \
-            -o "$candidate.$$" "$bench_source/bench/$name.c" -lcrypto -pthread >&2 ||
-            die "cannot compile bench/$name.c (Debian packages: gcc libc6-dev libssl-dev libxxhash-dev)"
+            -o "$candidate.$$" "$bench_source/bench/$name.c" -lcrypto "$@" -pthread >&2 ||
+            die "cannot compile bench/$name.c (its Debian packages: bench/README.md)"
         mv -f "$candidate.$$" "$candidate"
     fi
     printf '%s\n' "$candidate"

@@ -7,7 +7,7 @@
  *   -r  timed rounds (5)             -w  rounds before them that are not timed (1)
  *   -s  begin no further round when it would not end within so many seconds (no limit)
  *   -k  end a command that runs longer than this (600)
- *   -p  a command to run before every timed one, not timed (to empty caches)
+ *   -p  a command to run before every other one, not timed (to empty caches, to remove outputs)
  *   -P  a command to run before every round, not timed (to fill caches: rclone tells the kernel
  *       to forget what it has read, and the next command would pay for it)
  *   -b  a row to compare with; a column vs_NAME is printed for each
@@ -352,8 +352,11 @@ static size_t run_rounds(unsigned warmups, unsigned wanted, unsigned limit_s, un
         if (before_round != NULL)
             prepare(before_round, kill_s);
         for (size_t c = 0; c < command_count; c++) {
-            if (commands[c].failure == NULL)
-                run_command(&commands[c], -1, sample, kill_s);
+            if (commands[c].failure != NULL)
+                continue;
+            if (before != NULL)
+                prepare(before, kill_s);
+            run_command(&commands[c], -1, sample, kill_s);
         }
     }
     while (rounds < wanted) {

@@ -4,9 +4,9 @@
 #ifndef BENCH_RUN_COMMAND_H
 #define BENCH_RUN_COMMAND_H
 
+#include "bench/measure.h"
 #include "bench/process_memory.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,20 +25,6 @@ enum {
 /* The process group to end on SIGALRM; written before the timer is armed. */
 static volatile sig_atomic_t running_group;
 static volatile sig_atomic_t timed_out;
-
-static inline void die(const char *what, int error)
-{
-    fprintf(stderr, "bench_paired: %s: %s\n", what, strerror(error));
-    exit(2);
-}
-
-static inline double now_s(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 static inline void on_alarm(int signal)
 {
