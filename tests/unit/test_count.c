@@ -96,8 +96,9 @@ static enum walk_next next_name(void *context, bool wait, struct walk_name *name
     return WALK_NAME;
 }
 
-static const struct batch_shape shape = {
-    .block_bytes = 65536, .files_max = BATCH_FILES_DEFAULT, .meta_bytes = 65536};
+static const struct batch_shape shape = {.block_bytes = 65536,
+                                         .files_max = BATCH_FILES_DEFAULT,
+                                         .meta_bytes = 65536};
 
 static void walk(const struct count_setup *how, struct walk_totals *totals)
 {

@@ -23,12 +23,10 @@ static struct hash_job job = {.algorithms = 1u << DIGEST_SHA256 | 1u << DIGEST_M
  * three sets of algorithms. */
 static struct item_view make_bundle(void)
 {
-    size_t bytes = batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES +
-                   hash_output_bytes(&job, BATCH_FILES_DEFAULT) + sizeof(struct tm_item);
+    size_t bytes = batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES + hash_output_bytes(&job, BATCH_FILES_DEFAULT) + sizeof(struct tm_item);
     uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(memory != MAP_FAILED);
-    struct item_view view = {.input = memory,
-                             .output = memory + batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES};
+    struct item_view view = {.input = memory, .output = memory + batch_meta_bytes(BATCH_FILES_DEFAULT) + DATA_BYTES};
     view.item = (struct tm_item *)(view.output + hash_output_bytes(&job, BATCH_FILES_DEFAULT));
     struct batch *batch = batch_of(&view);
     const struct batch_shape shape = batch_shape_of(DATA_BYTES, BATCH_FILES_DEFAULT, 0);

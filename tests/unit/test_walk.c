@@ -134,8 +134,9 @@ static void pass_on(void *state, const struct item_view *view)
 
 static const struct stage_ops pass_stage = {.name = "pass", .run = pass_on};
 
-static const struct batch_shape shape = {
-    .block_bytes = 65536, .files_max = BATCH_FILES_DEFAULT, .meta_bytes = 65536};
+static const struct batch_shape shape = {.block_bytes = 65536,
+                                         .files_max = BATCH_FILES_DEFAULT,
+                                         .meta_bytes = 65536};
 
 static enum walk_next next_name(void *context, bool wait, struct walk_name *name)
 {
