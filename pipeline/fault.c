@@ -20,6 +20,7 @@ static const char *const operation_names[TM_OP_COUNT] = {
     [TM_OP_COMPRESS] = "compress",
     [TM_OP_DECOMPRESS] = "decompress",
     [TM_OP_REMOVE] = "remove",
+    [TM_OP_METADATA] = "metadata",
     [TM_OP_START] = "start",
 };
 

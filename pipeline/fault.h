@@ -26,6 +26,7 @@ enum tm_operation {
     TM_OP_COMPRESS,
     TM_OP_DECOMPRESS,
     TM_OP_REMOVE,
+    TM_OP_METADATA,
     TM_OP_MEMORY,
     TM_OP_START,
     TM_OP_COUNT

@@ -38,6 +38,7 @@ enum io_code {
     IO_SET_OWNER, /* fchown(fd, *(struct io_owner *)data) */
     IO_SET_TIMES, /* futimens(fd, data) */
     IO_SET_XATTR, /* fsetxattr(fd, path, data, size) */
+    IO_LOCK,      /* flock(fd, flags); with LOCK_NB */
     IO_CLOSE,     /* close(fd) */
     IO_PAUSE      /* let `size` nanoseconds pass: for a resource that others give back */
 };

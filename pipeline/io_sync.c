@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -59,12 +60,16 @@ static int64_t connect_to(const struct io_op *op)
     return result;
 }
 
-/* AT_EMPTY_PATH would need a capability. */
+/* By way of /proc, for AT_EMPTY_PATH needs a capability (before Linux 6.10); but /proc may not be
+ * there. */
 static int link_descriptor(const struct io_op *op, int fd)
 {
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, self, op->to_dir, op->to_path, AT_SYMLINK_FOLLOW);
+    int result = linkat(AT_FDCWD, self, op->to_dir, op->to_path, AT_SYMLINK_FOLLOW);
+    if (result < 0 && errno == ENOENT)
+        result = linkat(fd, "", op->to_dir, op->to_path, AT_EMPTY_PATH);
+    return result;
 }
 
 /* What changes names and attributes: none of it waits for anybody but the device. */
@@ -92,6 +97,8 @@ static int64_t change(const struct io_op *op, int fd)
         return futimens(fd, op->data);
     case IO_SET_XATTR:
         return fsetxattr(fd, op->path, op->data, op->size, 0);
+    case IO_LOCK:
+        return flock(fd, op->flags);
     default:
         errno = ENOSYS;
         return -1;

@@ -56,7 +56,7 @@ ptrdiff_t metadata_add(void *packed, size_t used, size_t capacity, const char *n
     return (ptrdiff_t)(used + sizeof(struct head) + name_bytes + value_bytes);
 }
 
-static unsigned kind_of(const char *name)
+unsigned metadata_kind_of(const char *name)
 {
     static const struct {
         const char *prefix;
@@ -160,7 +160,7 @@ static ptrdiff_t pack_all(const struct place *place, unsigned kinds, const char 
     ptrdiff_t used = 0;
 
     for (const char *name = names; name < names + names_bytes; name += strlen(name) + 1)
-        if (kind_of(name) & kinds)
+        if (metadata_kind_of(name) & kinds)
             sorted[count++] = name;
     qsort(sorted, count, sizeof *sorted, compare_names);
     for (size_t i = 0; i < count && used >= 0; i++)
@@ -211,7 +211,7 @@ size_t metadata_apply(int fd, const void *packed, size_t packed_bytes, unsigned 
     size_t cursor = 0, count = 0;
 
     while (metadata_next(packed, packed_bytes, &cursor, &attribute)) {
-        if (!(kind_of(attribute.name) & kinds))
+        if (!(metadata_kind_of(attribute.name) & kinds))
             continue;
         if (fsetxattr(fd, attribute.name, attribute.value, attribute.value_bytes, 0) == 0)
             continue;
@@ -238,7 +238,7 @@ static int copy_owner(int fd, const struct file_stat *stat)
 /* With another owner or group the bits that lend their rights would lend someone else's. And who is
  * in another group than the original's may be among its others or not, so both get what both had
  * (as xz 5.4 does it, src/xz/file_io.c, io_copy_attrs()). */
-static uint32_t safe_mode(uint32_t mode, int missing)
+uint32_t metadata_safe_mode(uint32_t mode, unsigned missing)
 {
     mode &= 07777;
     if (missing)
@@ -256,7 +256,7 @@ int metadata_copy_status(int fd, const struct file_stat *stat)
     if (missing < 0)
         return missing;
     /* After the owner, whose change clears bits, and would lend them to the wrong one before. */
-    if (fchmod(fd, safe_mode(stat->mode, missing)) != 0)
+    if (fchmod(fd, metadata_safe_mode(stat->mode, (unsigned)missing)) != 0)
         return -errno;
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
                                       {stat->mtime_seconds, stat->mtime_ns}};

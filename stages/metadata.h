@@ -70,5 +70,10 @@ size_t metadata_apply(int fd, const void *packed, size_t packed_bytes, unsigned 
  * original did. Or -errno. */
 enum metadata_status { METADATA_NOT_OWNER = 1, METADATA_NOT_GROUP = 2 };
 int metadata_copy_status(int fd, const struct file_stat *stat);
+/* The mode for a file whose owner or group is `missing` (enum metadata_status) what it should be.
+ */
+uint32_t metadata_safe_mode(uint32_t mode, unsigned missing);
+/* Which of enum metadata_kinds an attribute is; 0: none of them. */
+unsigned metadata_kind_of(const char *name);
 
 #endif

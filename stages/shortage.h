@@ -9,6 +9,7 @@
  *     scan  3   the directory; two on the way down a path longer than PATH_MAX
  *     read  5   two directories and a large file for later; two on the way down
  *     hash  3   the file that it reads itself; two on the way down
+ *     publish 2 the file and its directory; two on the way down
  * and no more than SHORTAGE_LEAST when they are scarce; the walk's own thread like a scan worker.
  * Chains in flight on one event loop share the directories: 2 more for each chain.
  */

@@ -1,18 +1,16 @@
 #include "stages/target.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "stages/temporary.h"
 
 struct target {
     struct target_options options;
@@ -48,58 +46,29 @@ static char *directory_of(const char *path)
     return directory;
 }
 
-/* What the temporary files of a path begin with, before the number of their process; NULL: no
- * memory. */
-static char *temporary_prefix(const char *path)
+/* A temporary file's path beside the path; NULL: no memory. */
+static char *temporary_beside(const char *directory, const char *path)
 {
-    char *prefix = NULL;
+    char name[TEMPORARY_NAME_BYTES];
+    char *temporary = NULL;
     char *copy = strdup(path);
-    if (copy && asprintf(&prefix, ".%.200s.treemill-", basename(copy)) < 0)
-        prefix = NULL;
+    if (copy)
+        temporary_name(basename(copy), name);
+    if (copy && asprintf(&temporary, "%s/%s", directory, name) < 0)
+        temporary = NULL;
     free(copy);
-    return prefix;
+    return temporary;
 }
 
-/* The number of a process that is gone. One of another container may be alive all the same; see
- * lock_temporary(). */
-static bool is_of_dead_process(const char *digits)
+static void sweep_leftovers(const char *directory, const char *path)
 {
-    char *end;
-    errno = 0;
-    long process = strtol(digits, &end, 10);
-    if (*digits < '1' || *digits > '9' || *end || errno || process > INT_MAX)
-        return false;
-    return kill((pid_t)process, 0) < 0 && errno == ESRCH;
-}
-
-/* Says to other runs, whatever their view of processes, that the file is in use. Where the file
- * system knows no locks they go by the process's number alone. */
-static bool lock_temporary(int fd)
-{
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
-
-/* A run that was killed could not remove its temporary file; the next one for the same path does.
- * Nothing depends on its success. */
-static void sweep_leftovers(const char *directory, const char *prefix)
-{
-    DIR *stream = opendir(directory);
-    if (!stream)
-        return;
-    size_t length = strlen(prefix);
-    for (const struct dirent *entry; (entry = readdir(stream));) {
-        if (strncmp(entry->d_name, prefix, length) != 0 ||
-            !is_of_dead_process(entry->d_name + length))
-            continue;
-        int fd =
-            openat(dirfd(stream), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        if (lock_temporary(fd))
-            unlinkat(dirfd(stream), entry->d_name, 0);
+    char *copy = strdup(path);
+    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (copy && fd >= 0)
+        temporary_sweep(fd, basename(copy));
+    if (fd >= 0)
         close(fd);
-    }
-    closedir(stream);
+    free(copy);
 }
 
 /* mkdir -p of what leads to the path. */
@@ -133,30 +102,25 @@ static int open_nameless(struct target *target)
     return target->fd < 0 ? -errno : 0;
 }
 
-/* Names differ between the threads of a process, too, which may write files of one name in turn. */
 static int open_temporary(struct target *target)
 {
-    char *prefix = temporary_prefix(target->path);
     target->directory = directory_of(target->path);
-    if (!prefix || !target->directory ||
-        asprintf(&target->temporary, "%s/%s%ld", target->directory, prefix, (long)gettid()) < 0) {
-        target->temporary = NULL;
-        free(prefix);
+    if (target->directory)
+        target->temporary = temporary_beside(target->directory, target->path);
+    if (!target->temporary)
         return -ENOMEM;
-    }
     int error = open_nameless(target);
-    if (!error)
-        sweep_leftovers(target->directory, prefix);
-    free(prefix);
     if (error && error != -EOPNOTSUPP && error != -EISDIR && error != -EINVAL)
         return error;
+    if (!target->options.is_swept)
+        sweep_leftovers(target->directory, target->path);
     if (error) {
         unlink(target->temporary); /* a leftover of a thread that had this number */
         target->fd = open(target->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
         if (target->fd < 0)
             return -errno;
     }
-    lock_temporary(target->fd);
+    temporary_lock(target->fd);
     return 0;
 }
 

@@ -21,6 +21,8 @@ struct target_options {
     bool sync;              /* its name is on disk before target_publish() returns; the data is the
                                caller's to sync */
     bool makes_directories; /* those on the way that are missing */
+    bool is_swept;          /* its directory is: where many files are made, looking through it for
+                               the leftovers of each takes long; see temporary_sweep() */
 };
 
 /* 0 or -errno; -EEXIST: there is one that must not be replaced; -EISDIR. The path is copied. */
