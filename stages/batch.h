@@ -87,6 +87,14 @@ enum file_flags {
 /* What can be read only once, and has no length that is known beforehand. */
 #define FILE_READ_ONCE (FILE_STANDARD_INPUT | FILE_SPECIAL)
 
+/* Which file an attempt has made, so that the one after the death of its worker can tell whether
+ * that file has got its name already: then it is done, and not in the way of itself. In the item,
+ * zeroed by its source; written by the owner before the name is given. */
+struct publish_trace {
+    uint64_t device, inode; /* inode 0: no attempt has come so far */
+    int64_t born_ns;        /* numbers of inodes are used again, and soon; 0: not known here */
+};
+
 struct file_record {
     struct file_stat stat;
     uint64_t serial; /* number of the file within the job: tells one stream from the next */
@@ -102,6 +110,7 @@ struct file_record {
     uint8_t state;       /* enum file_state */
     uint16_t flags;      /* enum file_flags */
     struct tm_fault fault;
+    struct publish_trace trace; /* of its output, if it gets one of its own */
 };
 
 struct batch {

@@ -2,24 +2,55 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "pipeline/io.h"
+#include "stages/publish.h"
 
-enum phase {
-    PLACER_NEXT,    /* look for the next file to write */
-    PLACER_WRITTEN, /* its data is being written */
-    PLACER_SYNCED   /* and brought to the disk */
+/* Files of one bundle that an event loop may write at once. */
+#define STRANDS_MAX 16
+
+/* One file at a time. */
+struct strand {
+    bool is_busy;
+    bool made_directories; /* for the file in work: not again */
+    unsigned index;        /* of it in the batch */
+    char *path;            /* of its output */
+    struct publisher publisher;
+    uint8_t attributes[METADATA_MAX_BYTES];
 };
 
 struct placer {
     const struct place_job *job;
-    enum phase phase;
-    unsigned index;
-    struct target *target; /* of the file in work */
+    unsigned next;                       /* the first file of the batch that no strand has begun */
+    struct strand *strands[STRANDS_MAX]; /* made when first used */
 };
+
+static struct strand *strand_of(struct placer *placer, unsigned number)
+{
+    struct strand **strand = &placer->strands[number];
+    if (!*strand) {
+        *strand = calloc(1, sizeof **strand);
+        if (*strand)
+            publish_init(&(*strand)->publisher);
+    }
+    return *strand;
+}
+
+static void placer_close(void *state)
+{
+    struct placer *placer = state;
+    for (unsigned n = 0; n < STRANDS_MAX; n++) {
+        struct strand *strand = placer->strands[n];
+        if (!strand)
+            continue;
+        publish_discard(&strand->publisher);
+        free(strand->path);
+        free(strand);
+    }
+    free(placer);
+}
 
 static int placer_open(void *job, void **state)
 {
@@ -27,130 +58,116 @@ static int placer_open(void *job, void **state)
     if (!placer)
         return -ENOMEM;
     placer->job = job;
+    if (!strand_of(placer, 0)) { /* the others only help */
+        placer_close(placer);
+        return -ENOMEM;
+    }
     *state = placer;
     return 0;
 }
 
-static void placer_close(void *state)
+static struct file_record *file_of(const struct strand *strand, const struct item_view *view)
 {
-    struct placer *placer = state;
-    target_discard(placer->target);
-    free(placer);
+    return &batch_of(view)->file[strand->index];
 }
 
-static void end_file(struct placer *placer, struct file_record *file, enum tm_operation operation,
-                     int error)
+/* Begins to write the strand's file. 0 or -errno. */
+static int begin_file(struct placer *placer, struct strand *strand, const struct item_view *view)
 {
+    struct file_record *file = file_of(strand, view);
+    const struct squeezed *made = squeezed_of(placer->job->squeeze, view, strand->index);
+    const struct placing *placing = &placer->job->placing;
+    free(strand->path);
+    strand->path = NULL;
+    int error = placing_path(placing, batch_path(view, file), file->path_bytes, &strand->path);
     if (error)
-        file->fault = fault_system(operation, error);
-    target_discard(placer->target);
-    placer->target = NULL;
-    placer->index++;
-    placer->phase = PLACER_NEXT;
+        return error;
+    struct publish_request request;
+    placing_request(placing, strand->path, batch_path(view, file), file, strand->attributes,
+                    &request);
+    request.data = view->output + placer->job->squeeze->output_start + made->start;
+    request.bytes = (size_t)made->bytes;
+    publish_begin(&strand->publisher, &request);
+    return 0;
 }
 
-/* A worker may have died between publishing and saying so: then the file is there already, and is
- * what would be written now. */
-static bool is_there_already(struct placer *placer, const struct item_view *view,
-                             const struct file_record *file, const struct squeezed *made)
+/* Gives the strand the next file that is to be written; false: there is none. */
+static bool next_file(struct placer *placer, struct strand *strand, const struct item_view *view)
 {
-    struct placing placing = placer->job->placing;
-    char *path, *data = NULL;
-    bool same = false;
-    if (!view->item->tries ||
-        placing_path(&placing, batch_path(view, file), file->path_bytes, &path))
-        return false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    data = malloc((size_t)made->bytes + 1);
-    if (fd >= 0 && data)
-        same = read(fd, data, (size_t)made->bytes + 1) == (ssize_t)made->bytes &&
-               memcmp(data, view->output + placer->job->squeeze->output_start + made->start,
-                      (size_t)made->bytes) == 0;
-    if (fd >= 0)
-        close(fd);
-    free(data);
-    free(path);
-    return same;
-}
-
-static void begin_file(struct placer *placer, const struct item_view *view,
-                       struct file_record *file, const struct squeezed *made,
-                       struct io_chain *chain)
-{
-    int error = placing_open(&placer->job->placing, batch_path(view, file), file->path_bytes,
-                             &placer->target);
-    if (error) {
-        bool is_done = error == -EEXIST && is_there_already(placer, view, file, made);
-        end_file(placer, file, TM_OP_CREATE, is_done ? 0 : error);
-        return;
-    }
-    io_add(chain,
-           (struct io_op){.code = IO_WRITE,
-                          .fd = target_fd(placer->target),
-                          .data = view->output + placer->job->squeeze->output_start + made->start,
-                          .size = (size_t)made->bytes,
-                          .offset = target_is_special(placer->target) ? IO_AT_POSITION : 0});
-    placer->phase = PLACER_WRITTEN;
-}
-
-static bool next_file(struct placer *placer, const struct item_view *view)
-{
-    const struct batch *batch = batch_of(view);
-    for (; placer->index < batch->file_count; placer->index++) {
-        struct file_record *file = &batch_of(view)->file[placer->index];
-        const struct squeezed *made = squeezed_of(placer->job->squeeze, view, placer->index);
+    struct batch *batch = batch_of(view);
+    while (placer->next < batch->file_count) {
+        strand->index = placer->next++;
+        struct file_record *file = &batch->file[strand->index];
+        const struct squeezed *made = squeezed_of(placer->job->squeeze, view, strand->index);
         if (fault_is_set(file->fault) || file->flags & FILE_NOT_FILE)
             continue;
-        if (!placer->job->only_smaller || made->bytes < file->data_bytes)
+        if (placer->job->only_smaller && made->bytes >= file->data_bytes) {
+            file->fault = fault_of(TM_FAULT_NOT_SMALLER);
+            continue;
+        }
+        strand->made_directories = false;
+        int error = begin_file(placer, strand, view);
+        if (!error)
             return true;
-        file->fault = fault_of(TM_FAULT_NOT_SMALLER);
+        file->fault = fault_system(TM_OP_CREATE, error);
     }
     return false;
+}
+
+/* True: the directory was missing, and is there now: the file is begun again. */
+static bool make_directories(struct placer *placer, struct strand *strand,
+                             const struct item_view *view)
+{
+    struct tm_fault fault = strand->publisher.fault;
+    if (!placer->job->placing.directory || strand->made_directories ||
+        fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
+        return false;
+    strand->made_directories = true;
+    return target_make_directories(strand->path) == 0 && begin_file(placer, strand, view) == 0;
+}
+
+/* False: the file in work is done. */
+static bool go_on(struct placer *placer, struct strand *strand, const struct item_view *view,
+                  struct io_chain *chain)
+{
+    struct file_record *file = file_of(strand, view);
+    switch (publish_step(&strand->publisher, chain)) {
+    case PUBLISH_PENDING:
+        return true;
+    case PUBLISH_EXISTS:
+        file->fault = fault_system(TM_OP_CREATE, EEXIST);
+        return false;
+    case PUBLISH_FAILED:
+        if (make_directories(placer, strand, view))
+            return go_on(placer, strand, view, chain);
+        file->fault = strand->publisher.fault;
+        return false;
+    default:
+        return false;
+    }
 }
 
 static bool placer_step(void *state, const struct item_view *view, struct io_chain *chain)
 {
     struct placer *placer = state;
-    if (!chain->count) { /* a new item */
-        placer->index = 0;
-        placer->phase = PLACER_NEXT;
-        if (batch_is_chunk(view))
-            return false;
+    struct strand *strand = strand_of(placer, chain->strand);
+    if (!strand)
+        return false; /* out of memory: the others do its part */
+    if (!chain->count) {
+        strand->is_busy = false;
+        if (chain->strand == 0) /* a new item */
+            placer->next = batch_is_chunk(view) ? batch_of(view)->file_count : 0;
     }
     for (;;) {
-        int64_t result = chain->count ? chain->op[0].result : 0;
-        chain->count = 0;
-        if (placer->phase == PLACER_NEXT && !next_file(placer, view))
-            return false;
-        struct file_record *file = &batch_of(view)->file[placer->index];
-        atomic_store_explicit(&view->item->cursor, placer->index, memory_order_relaxed);
-        switch (placer->phase) {
-        case PLACER_NEXT:
-            begin_file(placer, view, file, squeezed_of(placer->job->squeeze, view, placer->index),
-                       chain);
-            break;
-        case PLACER_WRITTEN:
-            if (result >= 0)
-                result = placing_inherit(placer->target, batch_path(view, file), file->path_bytes,
-                                         &file->stat);
-            if (result < 0) {
-                end_file(placer, file, TM_OP_WRITE, (int)result);
-            } else if (placer->job->placing.sync) {
-                io_add(chain, (struct io_op){.code = IO_FSYNC, .fd = target_fd(placer->target)});
-                placer->phase = PLACER_SYNCED;
-            } else {
-                end_file(placer, file, TM_OP_CREATE, target_publish(placer->target));
-            }
-            break;
-        case PLACER_SYNCED:
-            if (result < 0)
-                end_file(placer, file, TM_OP_SYNC, (int)result);
-            else
-                end_file(placer, file, TM_OP_CREATE, target_publish(placer->target));
-            break;
+        if (!strand->is_busy) {
+            strand->is_busy = next_file(placer, strand, view);
+            if (!strand->is_busy)
+                return false;
+            atomic_store_explicit(&view->item->cursor, strand->index, memory_order_relaxed);
         }
-        if (chain->count)
+        if (go_on(placer, strand, view, chain))
             return true;
+        strand->is_busy = false;
     }
 }
 
@@ -159,5 +176,6 @@ const struct stage_ops place_stage = {
     .open = placer_open,
     .close = placer_close,
     .step = placer_step,
+    .strands = STRANDS_MAX,
     .blame = batch_blame,
 };

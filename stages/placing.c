@@ -10,6 +10,7 @@
 
 #include "stages/metadata.h"
 #include "stages/pack.h"
+#include "stages/publish.h"
 #include "stages/shortage.h"
 
 /* Names. */
@@ -81,16 +82,45 @@ int placing_open(const struct placing *placing, const char *path, size_t path_by
 
 /* What the file has. */
 
+enum { KINDS = METADATA_USER | METADATA_ACL };
+
+/* Bytes packed; what cannot be read is no loss of data. */
+static size_t read_attributes(const char *path, size_t path_bytes, uint8_t *packed)
+{
+    ptrdiff_t bytes = -1;
+    if (path_bytes < PATH_MAX)
+        bytes = metadata_read(AT_FDCWD, path, KINDS, packed, METADATA_MAX_BYTES);
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
 static void copy_attributes(const struct target *target, const char *path, size_t path_bytes)
 {
-    enum { KINDS = METADATA_USER | METADATA_ACL };
     uint8_t *packed = malloc(METADATA_MAX_BYTES);
-    ptrdiff_t bytes = -1;
-    if (packed && path_bytes < PATH_MAX)
-        bytes = metadata_read(AT_FDCWD, path, KINDS, packed, METADATA_MAX_BYTES);
-    if (bytes > 0) /* what is refused is no loss of data */
-        metadata_apply(target_fd(target), packed, (size_t)bytes, KINDS, NULL, NULL);
+    size_t bytes = packed ? read_attributes(path, path_bytes, packed) : 0;
+    if (bytes)
+        metadata_apply(target_fd(target), packed, bytes, KINDS, NULL, NULL);
     free(packed);
+}
+
+void placing_request(const struct placing *placing, const char *output, const char *path,
+                     struct file_record *file, uint8_t *attributes, struct publish_request *request)
+{
+    const char *slash = strrchr(output, '/');
+    bool is_regular = S_ISREG(file->stat.mode);
+    *request = (struct publish_request){
+        .base = AT_FDCWD,
+        .directory = output,
+        .directory_bytes = slash ? (size_t)(slash + 1 - output) : 0,
+        .name = slash ? slash + 1 : output,
+        .replace = placing->replace,
+        .sync = placing->sync,
+        .mode = 0666,
+        .stat = is_regular ? &file->stat : NULL,
+        .attributes = attributes,
+        .attribute_bytes = is_regular ? read_attributes(path, file->path_bytes, attributes) : 0,
+        .attribute_kinds = KINDS,
+        .trace = &file->trace,
+    };
 }
 
 int placing_inherit(const struct target *target, const char *path, size_t path_bytes,

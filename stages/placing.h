@@ -23,6 +23,13 @@ int placing_path(const struct placing *placing, const char *path, size_t path_by
 /* Whether the name ends in one of those suffixes. */
 bool placing_knows(const char *path, size_t path_bytes);
 
+/* What publish.h is to be asked for: the output `output` of the file of a record, with what the
+ * file has. The buffer takes its attributes, METADATA_MAX_BYTES; all of these stay in use. */
+struct publish_request;
+void placing_request(const struct placing *placing, const char *output, const char *path,
+                     struct file_record *file, uint8_t *attributes,
+                     struct publish_request *request);
+
 /* Opens the output of a file. 0 or -errno, as placing_path() and target_open(). */
 int placing_open(const struct placing *placing, const char *path, size_t path_bytes,
                  struct target **target);

@@ -21,21 +21,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "pipeline/fault.h"
 #include "pipeline/io.h"
+#include "stages/batch.h"
 #include "stages/metadata.h"
 #include "stages/opener.h"
 #include "stages/shortage.h"
 #include "stages/temporary.h"
-
-/* Which file an attempt has made, so that the one after the death of its worker can tell whether
- * that file has got its name already: then it is done, and not in the way of itself. In the item,
- * zeroed by its source; written by the owner before the name is given. */
-struct publish_trace {
-    uint64_t device, inode; /* inode 0: no attempt has come so far */
-    int64_t born_ns;        /* numbers of inodes are used again, and soon; 0: not known here */
-};
 
 /* All that is pointed to stays valid and unchanged until PUBLISH_DONE, _EXISTS or _FAILED. */
 struct publish_request {

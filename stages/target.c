@@ -71,8 +71,7 @@ static void sweep_leftovers(const char *directory, const char *path)
     free(copy);
 }
 
-/* mkdir -p of what leads to the path. */
-static int make_directories(const char *path)
+int target_make_directories(const char *path)
 {
     char *copy = strdup(path);
     if (!copy)
@@ -93,7 +92,7 @@ static int open_nameless(struct target *target)
     int flags = O_TMPFILE | O_RDWR | O_CLOEXEC;
     target->fd = open(target->directory, flags, 0666);
     if (target->fd < 0 && errno == ENOENT && target->options.makes_directories) {
-        int error = make_directories(target->path);
+        int error = target_make_directories(target->path);
         if (error)
             return error;
         target->fd = open(target->directory, flags, 0666);

@@ -35,6 +35,8 @@ bool target_is_special(const struct target *target);
 const char *target_temporary(const struct target *target);
 /* Makes the file appear. 0 or -errno; then nothing has appeared. */
 int target_publish(struct target *target);
+/* mkdir -p of what leads to the path. 0 or -errno. */
+int target_make_directories(const char *path);
 /* Frees; what was not published goes. NULL is allowed. */
 void target_discard(struct target *target);
 
