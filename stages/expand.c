@@ -10,6 +10,7 @@
 #include "pipeline/arena.h"
 #include "pipeline/io.h"
 #include "stages/opener.h"
+#include "stages/publish.h"
 #include "stages/shortage.h"
 #include "stages/walk.h"
 
@@ -20,8 +21,8 @@ enum phase {
     EXPANDER_NEXT,    /* look for the next file */
     EXPANDER_OPENED,  /* it is being opened */
     EXPANDER_READ,    /* a piece is being read */
-    EXPANDER_WRITTEN, /* a piece is being written */
-    EXPANDER_SYNCED,  /* the output is being brought to the disk */
+    EXPANDER_DECODED, /* a piece was decompressed that is not to be written */
+    EXPANDER_OUTPUT,  /* the output is being made, written, or published */
     EXPANDER_CLOSED
 };
 
@@ -31,12 +32,15 @@ struct expander {
     struct decoder *decoder; /* of chunks */
     /* Of a file that comes as a whole; made when first needed. */
     struct decode_stream *stream;
-    uint8_t *input, *output;
+    uint8_t *input, *output, *attributes;
     enum phase phase;
     unsigned index;
     int fd;
     bool at_start;
-    struct target *target;
+    bool has_output; /* the publisher is at work on it */
+    bool made_directories;
+    char *path; /* of the output */
+    struct publisher publisher;
     struct decode_step step;
     uint64_t read_bytes, written_bytes;
 };
@@ -62,11 +66,13 @@ static void expander_close(void *state)
     struct expander *expander = state;
     if (expander->fd > STDERR_FILENO)
         close(expander->fd);
-    target_discard(expander->target);
+    publish_discard(&expander->publisher);
     decoder_destroy(expander->decoder);
     decode_stream_destroy(expander->stream);
     free(expander->input);
     free(expander->output);
+    free(expander->attributes);
+    free(expander->path);
     free(expander);
 }
 
@@ -77,6 +83,7 @@ static int expander_open(void *job, void **state)
         return -ENOMEM;
     expander->job = job;
     expander->fd = -1;
+    publish_init(&expander->publisher);
     int error = decoder_create(&expander->decoder);
     if (error) {
         expander_close(expander);
@@ -129,7 +136,9 @@ static int make_buffers(struct expander *expander)
         expander->input = malloc(INPUT_BYTES);
     if (!expander->output)
         expander->output = malloc(OUTPUT_BYTES);
-    if (!expander->input || !expander->output)
+    if (!expander->attributes)
+        expander->attributes = malloc(METADATA_MAX_BYTES);
+    if (!expander->input || !expander->output || !expander->attributes)
         return -ENOMEM;
     return expander->stream ? 0 : decode_stream_create(CODEC_GZIP, &expander->stream);
 }
@@ -142,13 +151,17 @@ static void add_close(struct expander *expander, struct io_chain *chain)
     expander->phase = EXPANDER_CLOSED;
 }
 
+/* Nothing is left of its output. */
 static void fail(struct expander *expander, struct file_record *file, struct tm_fault fault,
                  struct io_chain *chain)
 {
     file->fault = fault;
-    target_discard(expander->target);
-    expander->target = NULL;
-    add_close(expander, chain);
+    if (!expander->has_output) {
+        add_close(expander, chain);
+        return;
+    }
+    publish_abandon(&expander->publisher);
+    expander->phase = EXPANDER_OUTPUT;
 }
 
 static void begin_file(struct expander *expander, const struct item_view *view,
@@ -157,6 +170,9 @@ static void begin_file(struct expander *expander, const struct item_view *view,
     const char *path = batch_path(view, file);
     int flags = OPENER_FILE_FLAGS | (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0);
     expander->at_start = true;
+    expander->has_output = expander->made_directories = false;
+    expander->step.input_bytes = 0;
+    expander->step.output_bytes = 1;
     expander->read_bytes = expander->written_bytes = 0;
     expander->phase = EXPANDER_OPENED;
     if (make_buffers(expander)) {
@@ -184,6 +200,27 @@ static void add_read(struct expander *expander, const struct file_record *file,
     expander->phase = EXPANDER_READ;
 }
 
+/* The output. */
+
+static int begin_output(struct expander *expander, const struct item_view *view,
+                        struct file_record *file)
+{
+    const struct placing *placing = &expander->job->placing;
+    const char *path = batch_path(view, file);
+    struct publish_request request;
+    free(expander->path);
+    expander->path = NULL;
+    int error = placing_path(placing, path, file->path_bytes, &expander->path);
+    if (error)
+        return error;
+    placing_request(placing, expander->path, path, file, expander->attributes, &request);
+    request.more = true;
+    publish_begin(&expander->publisher, &request);
+    expander->has_output = true;
+    expander->phase = EXPANDER_OUTPUT;
+    return 0;
+}
+
 static void opened(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
 {
@@ -191,32 +228,33 @@ static void opened(struct expander *expander, const struct item_view *view,
     if (chain->count)
         expander->fd = (int)chain->op[0].result;
     chain->count = 0;
-    int error = expander->fd;
-    if (error < 0) {
-        fail(expander, file, fault_system(TM_OP_OPEN, error), chain);
+    if (expander->fd < 0) {
+        fail(expander, file, fault_system(TM_OP_OPEN, expander->fd), chain);
         return;
     }
-    error = job->tests || job->leaves_whole ? 0
-                                            : placing_open(&job->placing, batch_path(view, file),
-                                                           file->path_bytes, &expander->target);
+    if (job->tests || job->leaves_whole) {
+        add_read(expander, file, chain);
+        return;
+    }
+    int error = begin_output(expander, view, file);
     if (error == -EINVAL)
         file->flags |= FILE_SKIPPED;
     if (error)
         fail(expander, file,
              error == -EINVAL ? fault_of(TM_FAULT_SUFFIX) : fault_system(TM_OP_CREATE, error),
              chain);
-    else
-        add_read(expander, file, chain);
 }
 
-static void publish(struct expander *expander, struct file_record *file, struct io_chain *chain)
+/* True: the directory was missing, and is there now: the output is begun again. */
+static bool make_directories(struct expander *expander, const struct item_view *view,
+                             struct file_record *file)
 {
-    int error = target_publish(expander->target);
-    target_discard(expander->target);
-    expander->target = NULL;
-    if (error)
-        file->fault = fault_system(TM_OP_CREATE, error);
-    add_close(expander, chain);
+    struct tm_fault fault = expander->publisher.fault;
+    if (!expander->job->placing.directory || expander->made_directories ||
+        fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
+        return false;
+    expander->made_directories = true;
+    return target_make_directories(expander->path) == 0 && begin_output(expander, view, file) == 0;
 }
 
 /* The input has ended. */
@@ -231,20 +269,12 @@ static void finish(struct expander *expander, const struct item_view *view,
     if (decode_stream_has_garbage(expander->stream))
         file->flags |= FILE_TRAILING;
     expanded_of(expander->job, view, expander->index)->bytes = expander->written_bytes;
-    if (!expander->target) {
+    if (!expander->has_output) {
         add_close(expander, chain);
         return;
     }
-    error =
-        placing_inherit(expander->target, batch_path(view, file), file->path_bytes, &file->stat);
-    if (error) {
-        fail(expander, file, fault_system(TM_OP_WRITE, error), chain);
-    } else if (expander->job->placing.sync) {
-        io_add(chain, (struct io_op){.code = IO_FSYNC, .fd = target_fd(expander->target)});
-        expander->phase = EXPANDER_SYNCED;
-    } else {
-        publish(expander, file, chain);
-    }
+    publish_end(&expander->publisher);
+    expander->phase = EXPANDER_OUTPUT;
 }
 
 /* Decompresses until there is something to write, or more to read. */
@@ -259,17 +289,46 @@ static void decode(struct expander *expander, struct file_record *file, struct i
         fail(expander, file, fault_of_decoding(error), chain);
         return;
     }
-    if (made && expander->target) {
-        bool in_order = target_is_special(expander->target);
-        io_add(chain, (struct io_op){.code = IO_WRITE,
-                                     .fd = target_fd(expander->target),
-                                     .data = expander->output,
-                                     .size = made,
-                                     .offset = in_order ? IO_AT_POSITION
-                                                        : (off_t)expander->written_bytes});
+    expander->phase = EXPANDER_DECODED;
+    if (made && expander->has_output) {
+        publish_write(&expander->publisher, expander->output, made, expander->written_bytes);
+        expander->phase = EXPANDER_OUTPUT;
     }
     expander->written_bytes += made;
-    expander->phase = EXPANDER_WRITTEN;
+}
+
+/* With the last piece gone. */
+static void go_on(struct expander *expander, struct file_record *file, struct io_chain *chain)
+{
+    if (expander->step.input_bytes || !expander->step.output_bytes)
+        decode(expander, file, chain);
+    else
+        add_read(expander, file, chain);
+}
+
+static void make_output(struct expander *expander, const struct item_view *view,
+                        struct file_record *file, struct io_chain *chain)
+{
+    switch (publish_step(&expander->publisher, chain)) {
+    case PUBLISH_PENDING:
+        return;
+    case PUBLISH_OPEN:
+        go_on(expander, file, chain);
+        return;
+    case PUBLISH_EXISTS:
+        file->fault = fault_system(TM_OP_CREATE, EEXIST);
+        break;
+    case PUBLISH_FAILED:
+        if (fault_is_set(file->fault)) /* it was given up */
+            break;
+        if (make_directories(expander, view, file))
+            return;
+        file->fault = expander->publisher.fault;
+        break;
+    case PUBLISH_DONE:
+        break;
+    }
+    add_close(expander, chain);
 }
 
 static void has_read(struct expander *expander, const struct item_view *view,
@@ -300,18 +359,6 @@ static void has_read(struct expander *expander, const struct item_view *view,
     decode(expander, file, chain);
 }
 
-static void has_written(struct expander *expander, struct file_record *file, struct io_chain *chain)
-{
-    int64_t wrote = chain->count ? chain->op[0].result : 0;
-    chain->count = 0;
-    if (wrote < 0)
-        fail(expander, file, fault_system(TM_OP_WRITE, (int)wrote), chain);
-    else if (expander->step.input_bytes || !expander->step.output_bytes)
-        decode(expander, file, chain);
-    else
-        add_read(expander, file, chain);
-}
-
 static bool next_file(struct expander *expander, const struct item_view *view)
 {
     const struct batch *batch = batch_of(view);
@@ -338,18 +385,12 @@ static void advance(struct expander *expander, const struct item_view *view, str
     case EXPANDER_READ:
         has_read(expander, view, file, chain);
         break;
-    case EXPANDER_WRITTEN:
-        has_written(expander, file, chain);
+    case EXPANDER_DECODED:
+        go_on(expander, file, chain);
         break;
-    case EXPANDER_SYNCED: {
-        int64_t synced = chain->op[0].result;
-        chain->count = 0;
-        if (synced < 0)
-            fail(expander, file, fault_system(TM_OP_SYNC, (int)synced), chain);
-        else
-            publish(expander, file, chain);
+    case EXPANDER_OUTPUT:
+        make_output(expander, view, file, chain);
         break;
-    }
     case EXPANDER_CLOSED:
         chain->count = 0;
         expander->index++;
@@ -401,7 +442,7 @@ int expand_to(const struct expand_job *job, const struct item_view *view, unsign
     expander->index = index;
     do {
         advance(expander, view, &chain);
-        if (expander->phase == EXPANDER_WRITTEN) {
+        if (expander->phase == EXPANDER_DECODED) {
             size_t made = OUTPUT_BYTES - expander->step.output_bytes;
             error = made ? write(context, expander->output, made) : 0;
         }
