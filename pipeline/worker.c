@@ -103,8 +103,10 @@ static struct tm_queue *output_for(const struct tm_group *group, const struct tm
 enum queue_result group_hand_on(struct tm_group *group, const struct item_view *view)
 {
     /* Before the item is back in the pool: whoever finds all credits there knows that all is well.
-     * A worker that is killed in the middle of it still has the item, and the next one does it. */
-    if (group->after_order && fault_is_set(view->item->fault))
+     * A worker that is killed in the middle of it still has the item, and the next one does it. Of
+     * a job that is over already, what it left undone is no failure. */
+    if (group->after_order && fault_is_set(view->item->fault) &&
+        !graph_is_cancelled(group->lane->graph))
         graph_fail(group->lane->graph, view->item->fault, "");
     return queue_put(output_for(group, view->item), view->index);
 }

@@ -7,6 +7,13 @@
 
 #include "pipeline/io_loop.h"
 
+/* Whether $TREEMILL_IO_FAULT is heeded. */
+#ifdef TREEMILL_CRASH_POINTS
+#define WITH_FAULTS 1
+#else
+#define WITH_FAULTS 0
+#endif
+
 struct engine {
     enum io_kind kind;
     int stop_fd; /* or -1 */
