@@ -185,6 +185,16 @@ static void add_read(struct expander *expander, const struct file_record *file,
     expander->phase = EXPANDER_READ;
 }
 
+/* A worker may have died between publishing and saying so. */
+static bool was_placed(const struct expander *expander, const struct item_view *view,
+                       const struct file_record *file)
+{
+    const struct expand_job *job = expander->job;
+    return file->flags & FILE_PLACED &&
+           placing_is_there(&job->placing, batch_path(view, file), file->path_bytes, &file->stat,
+                            expanded_of(job, view, expander->index)->bytes);
+}
+
 static void opened(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
 {
@@ -202,7 +212,9 @@ static void opened(struct expander *expander, const struct item_view *view,
                                                            file->path_bytes, &expander->target);
     if (error == -EINVAL)
         file->flags |= FILE_SKIPPED;
-    if (error)
+    if (error == -EEXIST && was_placed(expander, view, file))
+        add_close(expander, chain);
+    else if (error)
         fail(expander, file,
              error == -EINVAL ? fault_of(TM_FAULT_SUFFIX) : fault_system(TM_OP_CREATE, error),
              chain);
@@ -212,6 +224,7 @@ static void opened(struct expander *expander, const struct item_view *view,
 
 static void publish(struct expander *expander, struct file_record *file, struct io_chain *chain)
 {
+    file->flags |= FILE_PLACED;
     int error = target_publish(expander->target);
     target_discard(expander->target);
     expander->target = NULL;
@@ -330,7 +343,8 @@ static bool next_file(struct expander *expander, const struct item_view *view)
     const struct batch *batch = batch_of(view);
     for (; expander->index < batch->file_count; expander->index++) {
         const struct file_record *file = &batch->file[expander->index];
-        expanded_of(expander->job, view, expander->index)->bytes = 0;
+        if (!(file->flags & FILE_PLACED))
+            expanded_of(expander->job, view, expander->index)->bytes = 0;
         if (!fault_is_set(file->fault) && !(file->flags & FILE_NOT_FILE))
             return true;
     }

@@ -57,7 +57,7 @@ static bool is_there_already(struct placer *placer, const struct item_view *view
     struct placing placing = placer->job->placing;
     char *path, *data = NULL;
     bool same = false;
-    if (!view->item->tries ||
+    if (!(file->flags & FILE_PLACED) ||
         placing_path(&placing, batch_path(view, file), file->path_bytes, &path))
         return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -91,6 +91,12 @@ static void begin_file(struct placer *placer, const struct item_view *view,
                           .size = (size_t)made->bytes,
                           .offset = target_is_special(placer->target) ? IO_AT_POSITION : 0});
     placer->phase = PLACER_WRITTEN;
+}
+
+static void publish(struct placer *placer, struct file_record *file)
+{
+    file->flags |= FILE_PLACED;
+    end_file(placer, file, TM_OP_CREATE, target_publish(placer->target));
 }
 
 static bool next_file(struct placer *placer, const struct item_view *view)
@@ -139,14 +145,14 @@ static bool placer_step(void *state, const struct item_view *view, struct io_cha
                 io_add(chain, (struct io_op){.code = IO_FSYNC, .fd = target_fd(placer->target)});
                 placer->phase = PLACER_SYNCED;
             } else {
-                end_file(placer, file, TM_OP_CREATE, target_publish(placer->target));
+                publish(placer, file);
             }
             break;
         case PLACER_SYNCED:
             if (result < 0)
                 end_file(placer, file, TM_OP_SYNC, (int)result);
             else
-                end_file(placer, file, TM_OP_CREATE, target_publish(placer->target));
+                publish(placer, file);
             break;
         }
         if (chain->count)

@@ -103,6 +103,20 @@ int placing_inherit(const struct target *target, const char *path, size_t path_b
     return missing < 0 ? missing : 0;
 }
 
+bool placing_is_there(const struct placing *placing, const char *path, size_t path_bytes,
+                      const struct file_stat *stat, uint64_t output_bytes)
+{
+    char *output;
+    struct stat status;
+    if (placing_path(placing, path, path_bytes, &output))
+        return false;
+    bool is_there = lstat(output, &status) == 0 && S_ISREG(status.st_mode);
+    free(output);
+    return is_there && (uint64_t)status.st_size == output_bytes &&
+           status.st_mtim.tv_sec == stat->mtime_seconds &&
+           (uint32_t)status.st_mtim.tv_nsec == stat->mtime_ns;
+}
+
 /* Removing. */
 
 /* The directory of a path, open; or -errno. */

@@ -32,6 +32,11 @@ int placing_open(const struct placing *placing, const char *path, size_t path_by
 int placing_inherit(const struct target *target, const char *path, size_t path_bytes,
                     const struct file_stat *stat);
 
+/* Whether the output of a file is there, as a worker has left it that died before it could say so:
+ * with so many bytes and the file's time. */
+bool placing_is_there(const struct placing *placing, const char *path, size_t path_bytes,
+                      const struct file_stat *stat, uint64_t output_bytes);
+
 /* Removes a file that its output has replaced, if it is still the one that was read. 0; -ESTALE: it
  * is not; -errno. */
 int placing_remove_source(const char *path, size_t path_bytes, const struct file_stat *stat);
