@@ -44,6 +44,11 @@ void crash_point(enum crash_point point)
         ;
     if (left != 1)
         return;
+    uint32_t more = atomic_load_explicit(&plan_in_use->more[point], memory_order_relaxed);
+    if (more) { /* nobody else comes here while the countdown is at zero */
+        atomic_store_explicit(&plan_in_use->more[point], more - 1, memory_order_relaxed);
+        atomic_store_explicit(countdown, 1, memory_order_relaxed);
+    }
     atomic_fetch_add_explicit(&plan_in_use->deaths[point], 1, memory_order_relaxed);
     kill(getpid(), SIGKILL);
     pause(); /* the signal is on its way to this process; no instruction of it may run on */
@@ -60,9 +65,13 @@ int crash_plan_parse(struct crash_plan *plan, const char *text)
         if (point == CRASH_POINT_COUNT)
             return -EINVAL;
         text += length;
-        unsigned long count = 1;
+        unsigned long count = 1, deaths = 1;
         if (*text == ':')
             count = strtoul(text + 1, (char **)&text, 10);
+        if (*text == 'x')
+            deaths = strtoul(text + 1, (char **)&text, 10);
+        atomic_store_explicit(&plan->more[point], (uint32_t)(deaths ? deaths - 1 : 0),
+                              memory_order_relaxed);
         atomic_store_explicit(&plan->countdown[point], (uint32_t)count, memory_order_relaxed);
         if (*text == ',')
             text++;

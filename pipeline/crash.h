@@ -34,6 +34,7 @@ enum crash_point {
 struct crash_plan {
     _Atomic uint32_t countdown[CRASH_POINT_COUNT];
     _Atomic uint32_t deaths[CRASH_POINT_COUNT];
+    _Atomic uint32_t more[CRASH_POINT_COUNT]; /* that pass it next after that die, too */
 };
 
 #ifdef TREEMILL_CRASH_POINTS
@@ -47,8 +48,8 @@ void crash_set_plan(struct crash_plan *plan);
 /* This process may die at points from now on: called by worker processes only. */
 void crash_enable(void);
 void crash_point(enum crash_point point);
-/* Arms points from text as "work:3,take_word:10" (dev builds read $TREEMILL_CRASH). 0 or -EINVAL.
- */
+/* Arms points from text as "work:3,take_word:10,put_word:2x4" (the second to pass dies, and the
+ * next, until there are four). Dev builds read $TREEMILL_CRASH. 0 or -EINVAL. */
 int crash_plan_parse(struct crash_plan *plan, const char *text);
 
 #endif

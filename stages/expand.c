@@ -377,7 +377,8 @@ static bool next_file(struct expander *expander, const struct item_view *view)
     const struct batch *batch = batch_of(view);
     for (; expander->index < batch->file_count; expander->index++) {
         const struct file_record *file = &batch->file[expander->index];
-        expanded_of(expander->job, view, expander->index)->bytes = 0;
+        if (!file->trace.inode) /* else a worker may have died over it when it was done */
+            expanded_of(expander->job, view, expander->index)->bytes = 0;
         if (!fault_is_set(file->fault) && !(file->flags & FILE_NOT_FILE))
             return true;
     }
