@@ -73,14 +73,33 @@ static int decode_members(struct decoder *decoder, const uint8_t *input, size_t 
     return 0;
 }
 
+static int decode_frames(struct decoder *decoder, const uint8_t *input, size_t input_bytes,
+                         uint8_t *output, size_t capacity, size_t *output_bytes)
+{
+    *output_bytes = 0;
+    do {
+        /* libzstd would decode the formats before 1.0 as well. Streams do not. */
+        enum codec_format format;
+        if (!decode_detect(input, input_bytes, &format) || format != CODEC_ZSTD)
+            return -EBADMSG;
+        size_t taken = ZSTD_findFrameCompressedSize(input, input_bytes);
+        if (ZSTD_isError(taken))
+            return -EBADMSG;
+        size_t made = ZSTD_decompressDCtx(decoder->zstd, output + *output_bytes,
+                                          capacity - *output_bytes, input, taken);
+        if (ZSTD_isError(made))
+            return ZSTD_getErrorCode(made) == ZSTD_error_dstSize_tooSmall ? -ENOBUFS : -EBADMSG;
+        input += taken;
+        input_bytes -= taken;
+        *output_bytes += made;
+    } while (input_bytes);
+    return 0;
+}
+
 int decode_block(struct decoder *decoder, enum codec_format format, const void *input,
                  size_t input_bytes, void *output, size_t capacity, size_t *output_bytes)
 {
-    if (format == CODEC_GZIP)
-        return decode_members(decoder, input, input_bytes, output, capacity, output_bytes);
-    size_t made = ZSTD_decompressDCtx(decoder->zstd, output, capacity, input, input_bytes);
-    if (ZSTD_isError(made))
-        return ZSTD_getErrorCode(made) == ZSTD_error_dstSize_tooSmall ? -ENOBUFS : -EBADMSG;
-    *output_bytes = made;
-    return 0;
+    return format == CODEC_GZIP
+               ? decode_members(decoder, input, input_bytes, output, capacity, output_bytes)
+               : decode_frames(decoder, input, input_bytes, output, capacity, output_bytes);
 }

@@ -8,8 +8,12 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#define MAGIC_FIRST  0x1f
+#define MAGIC_SECOND 0x8b
+
 enum phase {
     BETWEEN, /* before a member, or behind the last */
+    MAGIC,   /* its first byte was there */
     HEADER,
     DATA,
     GARBAGE
@@ -18,8 +22,9 @@ enum phase {
 struct decode_stream {
     enum codec_format format;
     enum phase phase;
-    bool any;      /* a member or frame was whole */
-    bool in_frame; /* zstd */
+    bool any;             /* a member or frame was whole */
+    bool in_frame;        /* zstd */
+    uint64_t frame_bytes; /* of it taken */
     struct inflate_state inflate;
     struct isal_gzip_header header;
     ZSTD_DCtx *zstd;
@@ -30,6 +35,7 @@ void decode_stream_reset(struct decode_stream *stream, enum codec_format format)
     stream->format = format;
     stream->phase = BETWEEN;
     stream->any = stream->in_frame = false;
+    stream->frame_bytes = 0;
     isal_inflate_init(&stream->inflate);
     ZSTD_DCtx_reset(stream->zstd, ZSTD_reset_session_only);
 }
@@ -83,14 +89,36 @@ static void look_for_member(struct decode_stream *stream, struct decode_step *st
     }
     if (!step->input_bytes)
         return;
-    bool is_member = *step->input == 0x1f && (step->input_bytes == 1 || step->input[1] == 0x8b);
-    if (stream->any && !is_member) {
+    if (stream->any && *step->input != MAGIC_FIRST) {
         stream->phase = GARBAGE;
         return;
     }
     isal_inflate_reset(&stream->inflate);
     isal_gzip_header_init(&stream->header);
     stream->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    if (*step->input != MAGIC_FIRST) {
+        stream->phase = HEADER; /* which is wrong, as reading it will say */
+        return;
+    }
+    step->input++;
+    step->input_bytes--;
+    stream->phase = MAGIC;
+}
+
+/* It takes both bytes to tell a member that was cut from short garbage, and the second may come in
+ * another piece. So the first was taken by itself; ISA-L gets it now. */
+static void complete_magic(struct decode_stream *stream, const struct decode_step *step)
+{
+    static const uint8_t first = MAGIC_FIRST;
+    if (!step->input_bytes)
+        return;
+    if (stream->any && *step->input != MAGIC_SECOND) {
+        stream->phase = GARBAGE;
+        return;
+    }
+    stream->inflate.next_in = (uint8_t *)&first;
+    stream->inflate.avail_in = 1;
+    (void)isal_read_gzip_header(&stream->inflate, &stream->header); /* wants more, and keeps it */
     stream->phase = HEADER;
 }
 
@@ -141,6 +169,9 @@ static int run_gzip(struct decode_stream *stream, struct decode_step *step)
         case BETWEEN:
             look_for_member(stream, step);
             break;
+        case MAGIC:
+            complete_magic(stream, step);
+            break;
         case HEADER:
             error = read_header(stream, step);
             break;
@@ -158,7 +189,13 @@ static int run_gzip(struct decode_stream *stream, struct decode_step *step)
     }
 }
 
-/* zstd: RFC 8878. */
+/* zstd: RFC 8878.
+ *
+ * The header of a frame is handed over byte by byte. Where it comes with more, libzstd looks at
+ * what lies in that piece: a frame of the formats before 1.0, then, or a whole frame, is decoded
+ * right there; so the result would depend on the pieces, and hostile input would reach decoders
+ * that are no longer looked after. Neither fits in one byte. */
+#define FRAME_HEADER_BYTES_MAX 18
 
 static int run_zstd(struct decode_stream *stream, struct decode_step *step)
 {
@@ -166,13 +203,18 @@ static int run_zstd(struct decode_stream *stream, struct decode_step *step)
     ZSTD_inBuffer input = {step->input, step->input_bytes, 0};
     size_t result = 0;
     bool moved = true;
-    while (moved && !ZSTD_isError(result) && (input.pos < input.size || stream->in_frame)) {
+    while (moved && (input.pos < step->input_bytes || stream->in_frame)) {
         size_t in = input.pos, out = output.pos;
+        bool in_header = stream->frame_bytes < FRAME_HEADER_BYTES_MAX;
+        input.size = in_header && in < step->input_bytes ? in + 1 : step->input_bytes;
         result = ZSTD_decompressStream(stream->zstd, &output, &input);
+        if (ZSTD_isError(result))
+            break;
         moved = input.pos != in || output.pos != out;
-        if (ZSTD_isError(result) || !moved)
+        if (!moved)
             break;
         stream->in_frame = result != 0;
+        stream->frame_bytes = result ? stream->frame_bytes + (input.pos - in) : 0;
         stream->any |= result == 0;
     }
     step->input += input.pos;

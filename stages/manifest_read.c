@@ -143,6 +143,8 @@ static int fill(struct manifest_reader *reader, bool wait)
 static bool find_separator(struct manifest_reader *reader)
 {
     size_t bytes = reader->end - reader->start;
+    if (bytes > READ_BYTES) /* more has come, in pieces that did not add up: others might not */
+        bytes = READ_BYTES;
     bool has_nul = bytes && memchr(reader->buffer + reader->start, '\0', bytes);
     if (!has_nul && !reader->ended && bytes < READ_BYTES)
         return false;
@@ -173,7 +175,7 @@ static int next_line(struct manifest_reader *reader, bool wait, char **text, siz
 {
     for (;;) {
         size_t unread = reader->end - reader->start;
-        char *start = reader->buffer + reader->start;
+        char *start = unread ? reader->buffer + reader->start : NULL; /* no buffer at first */
         char *stop = NULL;
         if (reader->begun || find_separator(reader))
             stop = unread ? find_end(reader) : NULL;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one fuzz target on its seeds, which seeds.sh has made, for some seconds. What it finds stays
-# in FINDINGS; the inputs that reached new code are kept beside the seeds only while it runs, so that
-# every run begins with the same ones.
+# in FINDINGS; inputs that reach new code are kept only while it runs, so that every run begins with
+# the same ones.
 # Usage: run.sh BUILD_DIR TARGET SECONDS FINDINGS [LIBFUZZER-OPTION...]
 set -euo pipefail
 build=$1 target=$2 seconds=$3 findings=$4

@@ -8,7 +8,7 @@ mkdir -p "$2"
 seeds=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 treemill=${TREEMILL:-}
-for preset in release dev; do
+for preset in dev release; do
     [ -n "$treemill" ] || [ ! -x "build/$preset/treemill" ] || treemill=$PWD/build/$preset/treemill
 done
 inputs=$(mktemp -d)

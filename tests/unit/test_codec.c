@@ -422,6 +422,40 @@ START_TEST(padding_and_garbage_behind_gzip_are_told_apart)
 }
 END_TEST
 
+/* What fuzzing found: inputs whose result depended on where they were cut. */
+START_TEST(pieces_make_no_difference)
+{
+#define GZIP_EMPTY       "\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0"
+#define ZSTD_SKIP        "\x50\x2a\x4d\x18\4\0\0\0abcd"
+#define ZSTD_EMPTY       "\x28\xb5\x2f\xfd\x20\0\1\0\0"
+#define WITH_SIZE(bytes) bytes, sizeof bytes - 1
+    static const struct {
+        enum codec_format format;
+        const char *bytes;
+        size_t size;
+        int status;
+    } table[] = {
+        {CODEC_GZIP, WITH_SIZE(GZIP_EMPTY GZIP_EMPTY), 0},
+        {CODEC_ZSTD, WITH_SIZE(ZSTD_EMPTY ZSTD_SKIP ZSTD_EMPTY), 0},
+        /* Garbage that begins as a member does. */
+        {CODEC_GZIP, WITH_SIZE(GZIP_EMPTY "\x1f\x1f\x1f\x8b"), 0},
+        {CODEC_GZIP, WITH_SIZE(GZIP_EMPTY "\x1f"), -ENODATA},
+        /* A frame of zstd 0.7. */
+        {CODEC_ZSTD, WITH_SIZE(ZSTD_EMPTY "\x27\xb5\x2f\xfd\x32\0\0"), -EBADMSG},
+        /* The header of a frame, behind its magic number, looks like a frame. */
+        {CODEC_ZSTD, WITH_SIZE(ZSTD_SKIP "\x28\xb5\x2f\xfd" ZSTD_SKIP), -EBADMSG},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (size_t step = 1; step <= table[i].size; step++) {
+            size_t got;
+            int status = decode_whole(table[i].format, (const uint8_t *)table[i].bytes,
+                                      table[i].size, step, &got);
+            ck_assert_msg(status == table[i].status && !got, "row %zu in pieces of %zu: %d", i,
+                          step, status);
+        }
+}
+END_TEST
+
 int main(void)
 {
     make_data();
@@ -436,6 +470,7 @@ int main(void)
     tcase_add_test(tests, what_has_no_sound_index_has_none);
     tcase_add_loop_test(tests, no_corruption_and_no_cut_is_taken_for_good, 0, 3);
     tcase_add_test(tests, padding_and_garbage_behind_gzip_are_told_apart);
+    tcase_add_test(tests, pieces_make_no_difference);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

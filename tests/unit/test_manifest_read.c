@@ -182,6 +182,26 @@ START_TEST(written_and_read_again)
 }
 END_TEST
 
+/* Only the first 64 KiB decide about NUL as the lines' end, however much more has come with them.
+ */
+START_TEST(a_late_nul_is_no_separator)
+{
+    static char text[80000];
+    size_t bytes = 0;
+    while (bytes < 66000)
+        bytes += (size_t)sprintf(text + bytes, MD5 "  name-%zu\n", bytes);
+    bytes += (size_t)sprintf(text + bytes, MD5 "  a%cb\n" MD5 "  last\n", '\0');
+    char *expected = digest_of(text, bytes, NULL, 0, 0, false);
+    ck_assert_ptr_nonnull(strstr(expected, ";last:md5="));
+    for (size_t piece = 30000; piece < 65536; piece += 10000) {
+        char *said = digest_of(text, bytes, NULL, 0, piece, false);
+        ck_assert_msg(strcmp(said, expected) == 0, "in pieces of %zu", piece);
+        free(said);
+    }
+    free(expected);
+}
+END_TEST
+
 START_TEST(any_bytes)
 {
     uint64_t state = 4711;
@@ -211,6 +231,7 @@ int main(void)
     tcase_add_loop_test(tests, truncated_anywhere, 0, count);
     tcase_add_test(tests, a_line_that_is_too_long);
     tcase_add_test(tests, written_and_read_again);
+    tcase_add_test(tests, a_late_nul_is_no_separator);
     tcase_add_test(tests, any_bytes);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
