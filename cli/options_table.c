@@ -298,6 +298,8 @@ static const struct option_row option_table[] = {
      .offset = FIELD(json), .help = "report as events, one JSON object a line",
      .man = "The events are start, status, file, error and summary. A name that is not UTF-8 is "
             "given as path_b64, in base64."},
+    {.name = "json", .verbs = BIT(VERB_INFO), .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
+     .offset = FIELD(json), .help = "print one JSON object"},
     {.name = "stats", .verbs = JOBS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(stats), .help = "table of the stages: work, waiting, queues"},
 
