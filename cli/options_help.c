@@ -1,6 +1,9 @@
 /* --help of the program and of the verbs, --version, and the dump of the tables. */
 #include "cli/options.h"
 #include "cli/options_private.h"
+#include "stages/archive.h"
+#include "stages/codec.h"
+#include "stages/digest.h"
 
 #include <string.h>
 
@@ -134,9 +137,10 @@ static void print_program_help(FILE *stream)
 {
     const struct verb_row *verbs = options_verbs();
 
-    fputs("treemill processes whole trees of files in parallel: directories are listed, files\n"
-          "read, processed and the results written by stages that work at the same time, as\n"
-          "threads or processes, within a bound of memory; the output is the same every time.\n"
+    fputs("treemill processes whole trees of files in parallel: directories are listed,\n"
+          "files read, processed and the results written by stages that work at the same\n"
+          "time, as threads, processes or event loops, within a bound of memory; the output\n"
+          "is the same every time.\n"
           "\nUsage: treemill VERB [OPTION]... [OPERAND]...\n\nVerbs:\n",
           stream);
     for (int i = 0; i < VERB_COUNT; i++) {
@@ -153,7 +157,7 @@ static void print_program_help(FILE *stream)
     fputs("\nAll options of a verb: treemill VERB --help. The manual: treemill man | man -l -\n"
           "\nExit status:\n"
           "  0      all done\n"
-          "  1      verify found differing, missing or malformed data\n"
+          "  1      verify: differing or missing files; decompress, test: corrupt data\n"
           "  2      wrong usage or fatal error, nothing was published\n"
           "  3      finished, but some files were unreadable, skipped or changing\n"
           "  128+N  ended by signal N\n",
@@ -168,9 +172,19 @@ void options_print_help(FILE *stream, enum verb verb)
         print_program_help(stream);
 }
 
+static void print_library(FILE *stream, const char *name)
+{
+    fprintf(stream, "  %s\n", name);
+}
+
 void options_print_version(FILE *stream)
 {
     fputs("treemill " TREEMILL_VERSION "\n", stream);
+    print_library(stream, digest_engine_name(DIGEST_SHA256));
+    print_library(stream, digest_engine_name(DIGEST_XXH3));
+    for (enum codec_engine engine = CODEC_ENGINE_AUTO + 1; engine < CODEC_ENGINE_COUNT; engine++)
+        print_library(stream, codec_engine_library(engine));
+    print_library(stream, tar_library());
 }
 
 static void print_table_option(FILE *stream, const char *verb, const struct option_row *row)

@@ -10,7 +10,7 @@
 #endif
 
 /* The date of the page's text, not of the build: builds stay reproducible. */
-#define PAGE_DATE "2026-11-24"
+#define PAGE_DATE "2026-11-25"
 
 enum { LINE_BYTES = 76 }; /* input lines are broken before this column */
 
@@ -223,8 +223,9 @@ static void print_stages(FILE *stream)
 {
     fputs(".SH STAGES AND MODELS\n", stream);
     print_text(stream, "The work flows through stages that run at the same time: scan lists "
-                       "directories, read reads files, hash computes digests, write writes the "
-                       "results. How each of them runs is chosen by");
+                       "directories, read reads files, hash computes digests, compress compresses "
+                       "or decompresses, write writes the results. A verb has those that it needs. "
+                       "How each of them runs is chosen by");
     fputs(".PP\n.RS\n\\fB\\-\\-\\fISTAGE\\fB=\\fIMODEL\\fR[\\fB:\\fICOUNT\\fR]"
           "[\\fB,\\fIKEY\\fB=\\fIVALUE\\fR]...\n.RE\n.PP\n",
           stream);
@@ -278,11 +279,35 @@ static void print_manifests(FILE *stream)
     print_tag(stream, "json", "One JSON object a line.");
 }
 
+static void print_formats(FILE *stream)
+{
+    fputs(".SH FORMATS\n", stream);
+    print_text(stream, "What is compressed is divided into blocks, each compressed by itself by "
+                       "whichever worker has it. Where blocks end depends on the input and on "
+                       "--block-size, so the output's bytes do not depend on the workers.");
+    print_tag(stream, "tar",
+              "What a plain ustar header can say is said by one; longer names, larger numbers, "
+              "sparse files and the attributes of --xattrs have a pax header in front. Hard links "
+              "are stored as links, devices and FIFOs as entries.");
+    print_tag(stream, "zip",
+              "Regular files, directories and symbolic links; hard links are stored as files. "
+              "zip64 is used where it is needed, and files that do not shrink are stored.");
+    print_tag(stream, "gzip, tar.gz",
+              "A member for each block, whose header tells its size in an extra field; every "
+              "gunzip reads them.");
+    print_tag(stream, "zstd, tar.zst",
+              "A frame with a checksum for each block, and behind them a seek table as of zstd's "
+              "seekable format, in a frame that others skip. A small file has one frame and no "
+              "table.");
+}
+
 static void print_rest(FILE *stream)
 {
     fputs(".SH EXIT STATUS\n", stream);
     print_tag(stream, "0", "All done.");
-    print_tag(stream, "1", "verify found differing, missing or malformed data.");
+    print_tag(stream, "1",
+              "verify found differing, missing or malformed data; decompress or test found what is "
+              "corrupt, cut short or neither gzip nor zstd.");
     print_tag(stream, "2", "Wrong usage or a fatal error; nothing was published.");
     print_tag(stream, "3",
               "Finished, but some files were unreadable, skipped or changed while "
@@ -314,6 +339,9 @@ static void print_rest(FILE *stream)
     print_tag(stream, "NO_COLOR",
               "If set and not empty, nothing is coloured unless --color asks "
               "for it.");
+    print_tag(stream, "SOURCE_DATE_EPOCH",
+              "The latest time that create --reproducible stores, in seconds since 1970.");
+    print_tag(stream, "TMPDIR", "Where create keeps the directory of a large zip meanwhile.");
     print_tag(stream, "TZ", "The time zone of the dates of --newer.");
 }
 
@@ -358,8 +386,11 @@ void options_print_man(FILE *stream)
     print_options(stream);
     print_stages(stream);
     print_manifests(stream);
+    print_formats(stream);
     print_rest(stream);
     print_examples(stream);
-    fputs(".SH SEE ALSO\n.BR sha256sum (1),\n.BR hashdeep (1),\n.BR bsdtar (1),\n.BR mtree (5)\n",
+    fputs(".SH SEE ALSO\n.BR sha256sum (1),\n.BR hashdeep (1),\n.BR bsdtar (1),\n.BR gzip "
+          "(1),\n.BR zstd (1),\n"
+          ".BR mtree (5)\n",
           stream);
 }

@@ -63,13 +63,16 @@ static const struct option_row option_table[] = {
      .help = "how files are read"},
     {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = DIGESTS | CODES, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
-     .help = "how digests are computed"},
+     .help = "how digests are computed",
+     .man = "create and compress have this stage with --manifest only."},
     {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
      .help = "how data is compressed, or decompressed"},
     {.name = "write", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_WRITE,
-     .help = "how results are written"},
+     .help = "how results are written",
+     .man = "It has nothing to do where the output is a pipe, which one thread fills in order, and "
+            "for decompress and test: decompress writes where it decompresses."},
     {.name = "stages", .argument = "LIST", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CALLBACK, .parse = options_set_stages, .environment = "TREEMILL_STAGES",
      .help = "several at once: 'read=threads:2;hash=threads:8'",
@@ -92,7 +95,8 @@ static const struct option_row option_table[] = {
      .kind = OPTION_CHOICE, .offset = FIELD(engine), .choices = codec_engines,
      .help = "what compresses: auto, isal, libdeflate, zlib, zstd",
      .man = "gzip and zip are compressed by ISA-L at level 1 and by libdeflate at the others, if "
-            "nothing is said; zstd by libzstd."},
+            "nothing is said; zstd by libzstd. treemill info shows the levels. Those of isal end "
+            "with 3, which higher ones are taken for."},
     {.name = "memory", .argument = "SIZE|N%", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CALLBACK, .parse = options_set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},
@@ -100,6 +104,12 @@ static const struct option_row option_table[] = {
      .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = OPTION_BLOCK_BYTES_MIN,
      .maximum = OPTION_BLOCK_BYTES_MAX,
      .help = "bytes that are handed over at a time (4K to 64M)"},
+    {.name = "block-size", .argument = "SIZE", .verbs = CODES, .group = GROUP_STAGES,
+     .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = OPTION_BLOCK_BYTES_MIN,
+     .maximum = OPTION_BLOCK_BYTES_MAX,
+     .help = "bytes that are compressed at a time (4K to 64M)",
+     .man = "A part of the output's form: each block is compressed by itself. The default is 1M, "
+            "for zstd 2M. Blocks of more than 2.5M are not decompressed in parallel."},
     {.name = "order", .argument = "ORDER", .verbs = DIGESTS, .group = GROUP_STAGES,
      .kind = OPTION_CHOICE, .offset = FIELD(order), .choices = orders,
      .help = "order of the results: path (default) or none",
@@ -208,15 +218,16 @@ static const struct option_row option_table[] = {
     {.name = "rsyncable", .verbs = CODES, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(rsyncable), .help = "small changes of the input change little of the output",
      .man = "Blocks are divided where the content says so; the archive becomes some percent "
-            "larger."},
+            "larger. zstd output has no seek table then."},
     {.name = "single-member", .verbs = CODES, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(single_member), .help = "one gzip member, for readers that know no more",
      .man = "Without it gzip output is a sequence of members, as RFC 1952 allows, which treemill "
-            "decompresses in parallel."},
+            "decompresses in parallel. Not with --remove-source."},
     {.name = "long", .argument = "LOG", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_COUNT, .offset = FIELD(long_log), .minimum = 20, .maximum = 27,
      .help = "zstd: blocks and window of 2^LOG bytes (20 to 27)",
-     .man = "Finds repetitions that are far apart. A block for each worker must fit in memory."},
+     .man = "Finds repetitions that are far apart. Several blocks for each worker must fit in "
+            "memory."},
     {.name = "reproducible", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(reproducible),
      .help = "the same archive from the same files, whoever makes it",
@@ -225,10 +236,12 @@ static const struct option_row option_table[] = {
     {.name = "numeric-owner", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(numeric_owner), .help = "numbers of users and groups, no names"},
     {.name = "xattrs", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
-     .offset = FIELD(xattrs), .help = "store extended attributes and ACLs (tar)"},
+     .offset = FIELD(xattrs), .help = "store extended attributes and ACLs (tar)",
+     .man = "None are stored with --reproducible, nor in a zip."},
     {.name = "manifest", .argument = "FILE", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
-     .help = "write the digests of the members to FILE, for sha256sum -c"},
+     .help = "write the digests of what was read to FILE, for sha256sum -c",
+     .man = "create names the files as the archive does."},
     {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CODES,
      .group = GROUP_FORMAT, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
      .choices = algorithms, .help = "digests of --manifest (default sha256)"},
@@ -266,14 +279,23 @@ static const struct option_row option_table[] = {
     {.name = "fsync", .argument = "WHEN", .verbs = WRITES, .group = GROUP_OUTPUT,
      .kind = OPTION_CHOICE, .offset = FIELD(fsync), .choices = fsyncs,
      .help = "flush to the disk: none (default), file or end",
-     .man = "file: each output before it gets its name; end: once, before the program ends."},
-    {.name = "on-change", .argument = "WHAT", .verbs = DIGESTS | CODES, .group = GROUP_OUTPUT,
+     .man = "file: each output before it gets its name; end: before the program ends, which this "
+            "version does in the same way."},
+    {.name = "on-change", .argument = "WHAT", .verbs = DIGESTS, .group = GROUP_OUTPUT,
      .kind = OPTION_CALLBACK, .parse = options_set_on_change, .choices = options_changes,
      .help = "on files that change: warn, fail, retry:N",
      .man = "The default is retry:1. retry:N reads a file that changed while it was read again, "
             "up to N times; if it changes each time, the file fails: it has no line. fail: it "
             "fails at once. warn: its digest is kept, and a warning printed. Each of them makes "
             "the exit status 3."},
+    {.name = "on-change", .argument = "WHAT", .verbs = CODES, .group = GROUP_OUTPUT,
+     .kind = OPTION_CALLBACK, .parse = options_set_on_change, .choices = options_changes,
+     .help = "on files that change: warn, fail, retry:N",
+     .man = "The default is retry:1. retry:N reads a file of no more than a block again, up to N "
+            "times. What still changes, and what is larger, is kept as it was read, with zeros "
+            "for what was not there any more, and a warning printed; so it is with warn, at once. "
+            "fail: the file is left out, and an archive that holds its beginning already fails. "
+            "Each of them makes the exit status 3 at least."},
     {.name = "fail-fast", .verbs = JOBS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(fail_fast), .help = "end at the first file that fails"},
 
@@ -298,6 +320,8 @@ static const struct option_row option_table[] = {
      .offset = FIELD(json), .help = "report as events, one JSON object a line",
      .man = "The events are start, status, file, error and summary. A name that is not UTF-8 is "
             "given as path_b64, in base64."},
+    {.name = "json", .verbs = BIT(VERB_INFO), .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
+     .offset = FIELD(json), .help = "print one JSON object"},
     {.name = "stats", .verbs = JOBS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(stats), .help = "table of the stages: work, waiting, queues"},
 

@@ -67,17 +67,22 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .operands_max = UINT32_MAX, .operand_name = "PATH", .complete = COMPLETE_FILE,
          .help = "decompress gzip and zstd files",
          .man = "Writes FILE beside each FILE.gz or FILE.zst, or below the directory of --output, "
-                "whoever made it. Files of several members or frames that tell their sizes, as "
-                "those of treemill, bgzip, pzstd and zstd's seekable format do, are decompressed "
-                "by all CPUs. Nothing appears of a file that is corrupt.",
+                "whoever made it, with its owner, mode, times and user attributes; .tgz and .tzst "
+                "become .tar. A PATH of - is standard input, decompressed to standard output. "
+                "Files of several members or frames that tell their sizes, as those of treemill, "
+                "bgzip, pzstd and zstd's seekable format do, are decompressed by all CPUs. Nothing "
+                "appears of a file that is corrupt. With --recursive files of other kinds are "
+                "passed over.",
          .examples = {"treemill decompress -r -o plain logs", "Everything below logs, to plain/.",
                       "treemill decompress -c dump.sql.gz | psql", "To standard output."}},
     [VERB_TEST] =
         {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
          .operand_name = "PATH", .complete = COMPLETE_FILE,
          .help = "check that compressed files are whole",
-         .man = "Decompresses gzip and zstd files, compressed archives among them, and compares "
-                "their checksums; writes nothing.",
+         .man = "Decompresses gzip and zstd files, .tar.gz and .tar.zst among them, and compares "
+                "their checksums; writes nothing. Of zip archives it knows nothing. With "
+                "--recursive files of other kinds are passed over, unless they are called .gz, "
+                ".tgz, .zst or .tzst.",
          .examples = {"treemill test -r backup", "All compressed files below backup.",
                       "treemill test - < src.tar.zst", "Standard input."}},
     [VERB_INFO] =

@@ -13,6 +13,8 @@
 #include "cli/verbs.h"
 #include "pipeline/arena.h"
 #include "pipeline/io_loop.h"
+#include "stages/archive.h"
+#include "stages/codec.h"
 #include "stages/digest.h"
 #include "stages/manifest.h"
 
@@ -118,6 +120,26 @@ static void add_engines(struct info *info)
         add(info, "engines", "multibuffer", false, "%s", text);
 }
 
+/* What --engine accepts when it comes to compression, what the levels mean without it, and what
+ * comes out. */
+static void add_codecs(struct info *info)
+{
+    char text[160];
+    for (enum codec_engine engine = CODEC_ENGINE_AUTO + 1; engine < CODEC_ENGINE_COUNT; engine++) {
+        codec_engine_describe(engine, text, sizeof text);
+        add(info, "codecs", codec_engine_name(engine), true, "%s, %s", text,
+            codec_engine_library(engine));
+    }
+    for (enum codec_format format = 0; format < CODEC_FORMAT_COUNT; format++) {
+        codec_format_describe(format, text, sizeof text);
+        add(info, "levels", codec_format_name(format), true, "%s", text);
+    }
+    add(info, "archives", "tar", true, "pax where a plain header does not do, %s", tar_library());
+    add(info, "archives", "tar.gz", true, "members of 1 MiB each, as of gzip");
+    add(info, "archives", "tar.zst", true, "frames of 2 MiB each, with a seek table");
+    add(info, "archives", "zip", true, "zip64 where it is needed");
+}
+
 static void add_formats(struct info *info)
 {
     for (enum manifest_format format = 0; format < MANIFEST_FORMAT_COUNT; format++) {
@@ -182,6 +204,7 @@ int verb_info(const struct options *options)
     add_algorithms(&info);
     add_engines(&info);
     add_formats(&info);
+    add_codecs(&info);
     if (options->json)
         print_json(&info);
     else

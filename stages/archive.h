@@ -62,6 +62,8 @@ struct archive_options {
  * and then the next header. -ENOTSUP: a socket. -EINVAL: a path that is empty or holds NUL, a link
  * without target, extents out of order or beyond the file. */
 struct tar_writer;
+/* "libarchive 3.6.2": what makes the pax headers. */
+const char *tar_library(void);
 int tar_writer_create(const struct archive_options *options, struct tar_writer **writer);
 void tar_writer_destroy(struct tar_writer *writer);
 ptrdiff_t tar_header(struct tar_writer *writer, const struct archive_member *member, void *output,

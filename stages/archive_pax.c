@@ -52,6 +52,11 @@ void pax_writer_destroy(struct pax_writer *pax)
     free(pax);
 }
 
+const char *tar_library(void)
+{
+    return archive_version_string();
+}
+
 /* The output. */
 
 struct sink {

@@ -114,6 +114,53 @@ void codec_plan_describe(const struct codec_plan *plan, char *text, size_t capac
              plan->ops->name, plan->engine_level);
 }
 
+/* What there is. */
+
+const char *codec_engine_library(enum codec_engine engine)
+{
+    return engines[engine]->library();
+}
+
+const char *codec_format_name(enum codec_format format)
+{
+    return format_names[format];
+}
+
+void codec_engine_describe(enum codec_engine engine, char *text, size_t capacity)
+{
+    static const enum codec_format order[] = {CODEC_GZIP, CODEC_DEFLATE, CODEC_ZSTD};
+    const struct codec_engine_ops *ops = engines[engine];
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof order / sizeof *order && used < capacity; i++)
+        if (ops->formats & 1u << order[i])
+            used += (size_t)snprintf(text + used, capacity - used, "%s%s", used ? ", " : "",
+                                     format_names[order[i]]);
+    if (used < capacity)
+        snprintf(text + used, capacity - used, ": levels 1 to %d", ops->level_max);
+}
+
+void codec_format_describe(enum codec_format format, char *text, size_t capacity)
+{
+    int level = 0; /* the highest of the rows before */
+    size_t used = (size_t)snprintf(text, capacity, "default %d:", default_levels[format]);
+    for (size_t i = 0; i < sizeof level_map / sizeof *level_map && used < capacity; i++) {
+        if (level_map[i].format != format)
+            continue;
+        used +=
+            (size_t)snprintf(text + used, capacity - used, "%s %d", level ? "," : "", level + 1);
+        if (level_map[i].level_max > level + 1 && used < capacity)
+            used +=
+                (size_t)snprintf(text + used, capacity - used, " to %d", level_map[i].level_max);
+        if (used < capacity)
+            used +=
+                (size_t)snprintf(text + used, capacity - used, " by %s", level_map[i].ops->name);
+        if (level_map[i].engine_level && used < capacity)
+            used += (size_t)snprintf(text + used, capacity - used, " (its level %d)",
+                                     level_map[i].engine_level);
+        level = level_map[i].level_max;
+    }
+}
+
 uint32_t codec_crc32_combine(uint32_t first, uint32_t second, uint64_t second_bytes)
 {
     return (uint32_t)crc32_combine(first, second, (z_off_t)second_bytes);

@@ -64,8 +64,15 @@ struct codec_plan {
 /* 0, or -EINVAL with one line in error: no such level, an engine that cannot do the format. */
 int codec_plan_make(const struct codec_request *request, struct codec_plan *plan, char *error,
                     size_t capacity);
-/* "libdeflate, level 5"; for -v and info. */
+/* "gzip by libdeflate, level 5"; for -v. */
 void codec_plan_describe(const struct codec_plan *plan, char *text, size_t capacity);
+
+/* For info: the library behind an engine, and its version; what it makes, "gzip, zip: levels 1 to
+ * 9"; the engines of a format's levels if nothing is said. Not for CODEC_ENGINE_AUTO. */
+const char *codec_engine_library(enum codec_engine engine);
+void codec_engine_describe(enum codec_engine engine, char *text, size_t capacity);
+const char *codec_format_name(enum codec_format format);
+void codec_format_describe(enum codec_format format, char *text, size_t capacity);
 
 /* Encoding. */
 

@@ -2,8 +2,9 @@
 #include "stages/codec_private.h"
 
 #include <errno.h>
-#include <isa-l/igzip_lib.h>
+#include <isa-l.h>
 #include <libdeflate.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -16,13 +17,21 @@ static size_t stored_bytes(size_t bytes)
     return bytes + (bytes / 65535 + 2) * CODEC_EMPTY_BLOCK_BYTES + 64;
 }
 
-/* ISA-L. */
+#define TEXT(number)    #number
+#define DOTTED(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+
+/* ISA-L. It and libdeflate cannot be asked for their versions: these are of the headers. */
 
 struct isal {
     struct isal_zstream stream;
     uint8_t *level_buffer;
     uint32_t level, level_buffer_bytes;
 };
+
+static const char *isal_library(void)
+{
+    return "ISA-L " DOTTED(ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION);
+}
 
 static int isal_level(int level)
 {
@@ -87,6 +96,7 @@ static ptrdiff_t isal_compress(void *state, const uint8_t *input, size_t bytes, 
 const struct codec_engine_ops codec_isal = {
     .id = CODEC_ENGINE_ISAL,
     .name = "isal",
+    .library = isal_library,
     .formats = DEFLATES,
     .level_max = 9,
     .map_level = isal_level,
@@ -101,6 +111,11 @@ const struct codec_engine_ops codec_isal = {
 static int same_level(int level)
 {
     return level;
+}
+
+static const char *libdeflate_library(void)
+{
+    return "libdeflate " LIBDEFLATE_VERSION_STRING;
 }
 
 static int libdeflate_open(const struct codec_plan *plan, size_t block_bytes, void **state)
@@ -133,6 +148,7 @@ static ptrdiff_t libdeflate_compress(void *state, const uint8_t *input, size_t b
 const struct codec_engine_ops codec_libdeflate = {
     .id = CODEC_ENGINE_LIBDEFLATE,
     .name = "libdeflate",
+    .library = libdeflate_library,
     .formats = DEFLATES,
     .level_max = 12,
     .map_level = same_level,
@@ -192,6 +208,13 @@ ptrdiff_t codec_deflate_reopen(uint8_t *output, size_t bytes, size_t capacity)
 
 /* zlib. */
 
+static const char *zlib_library(void)
+{
+    static _Thread_local char text[32];
+    snprintf(text, sizeof text, "zlib %s", zlibVersion());
+    return text;
+}
+
 static int zlib_open(const struct codec_plan *plan, size_t block_bytes, void **state)
 {
     z_stream *stream = calloc(1, sizeof *stream);
@@ -236,6 +259,7 @@ static ptrdiff_t zlib_compress(void *state, const uint8_t *input, size_t bytes, 
 const struct codec_engine_ops codec_zlib = {
     .id = CODEC_ENGINE_ZLIB,
     .name = "zlib",
+    .library = zlib_library,
     .formats = DEFLATES,
     .level_max = 9,
     .map_level = same_level,

@@ -8,8 +8,9 @@
 struct codec_engine_ops {
     enum codec_engine id;
     const char *name;
-    unsigned formats; /* bits 1u << enum codec_format */
-    int level_max;    /* highest level that may be asked for; the lowest is 1 */
+    const char *(*library)(void); /* its name and version */
+    unsigned formats;             /* bits 1u << enum codec_format */
+    int level_max;                /* highest level that may be asked for; the lowest is 1 */
     int (*map_level)(int level);
     /* Most that `bytes` of input become. */
     size_t (*bound)(const struct codec_plan *plan, size_t bytes);

@@ -2,12 +2,20 @@
 #include "stages/codec_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 static int same_level(int level)
 {
     return level;
+}
+
+static const char *library(void)
+{
+    static _Thread_local char text[32];
+    snprintf(text, sizeof text, "libzstd %s", ZSTD_versionString());
+    return text;
 }
 
 static size_t bound(const struct codec_plan *plan, size_t bytes)
@@ -59,6 +67,7 @@ static ptrdiff_t compress_frame(void *state, const uint8_t *input, size_t bytes,
 const struct codec_engine_ops codec_zstd = {
     .id = CODEC_ENGINE_ZSTD,
     .name = "zstd",
+    .library = library,
     .formats = 1u << CODEC_ZSTD,
     .level_max = 19,
     .map_level = same_level,

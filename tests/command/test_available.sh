@@ -56,4 +56,37 @@ fi
 run "$DENY" memfd_create ENOSYS "$TREEMILL" hash -q tree
 check "no shared memory" ends 2 'memory: Function not implemented'
 
+# Each engine of compression is there with what it does, and what info says of the levels is what -v
+# says when one is used.
+run "$TREEMILL" info
+cp out info
+for line in 'isal +gzip, zip: levels 1 to 9, ISA-L [0-9.]+' \
+    'libdeflate +gzip, zip: levels 1 to 12, libdeflate [0-9.]+' \
+    'zlib +gzip, zip: levels 1 to 9, zlib [0-9.]+' 'zstd +zstd: levels 1 to 19, libzstd [0-9.]+' \
+    'tar +.*, libarchive [0-9.]+'; do
+    check "info: $line" grep -Eqx "  $line" info
+done
+used() { # OPTION...: the engine that create says it uses
+    run "$TREEMILL" create -f -v "$@" tree/a
+    sed -nE 's/.*; [a-z]+ by ([a-z]+), level [0-9]+\)$/\1/p' err
+}
+for form in gzip:tar.gz zstd:tar.zst zip:zip; do
+    said=$(sed -n "/^levels$/,/^$/s/^  ${form%:*}  *//p" info)
+    first=$(sed -E 's/[^:]*: 1( to [0-9]+)? by ([a-z]+).*/\2/' <<<"$said")
+    last=$(sed -E 's/.* by ([a-z]+)$/\1/' <<<"$said")
+    check "info: ${form%:*}, level 1" [ "$(used -1 "a.${form#*:}")" = "$first" ]
+    check "info: ${form%:*}, default level" [ "$(used "a.${form#*:}")" = "$last" ]
+done
+if has jq; then
+    run "$TREEMILL" info --json
+    check "info --json" [ "$(jq -r '.codecs | keys | join(" ")' out)" = "isal libdeflate zlib zstd" ]
+fi
+
+run "$TREEMILL" --version
+check "--version" [ "$status" -eq 0 ]
+check "--version begins with the program's own" grep -Eqx 'treemill [0-9]+\.[0-9]+\.[0-9]+' out
+for library in OpenSSL xxhash ISA-L libdeflate zlib libzstd libarchive; do
+    check "--version names $library" grep -Eqx "  $library [0-9.]+" out
+done
+
 finish
