@@ -103,6 +103,9 @@ void job_stop(struct job *job);
 /* Opens an output of the job: a file that exists is replaced with --force only, and none of the
  * job's own outputs is taken for input. False: said why. */
 bool job_open_output(struct job *job, const char *path, struct output **output);
+/* Of a job that writes many files below options->output, if that is given: it is there, and what
+ * is in it is no input. False: said why. */
+bool job_make_output_directory(struct job *job);
 /* A disk that is full or broken will be so for the next file, too. */
 bool job_write_is_fatal(struct tm_fault fault);
 /* Of a file that has an output on disk: --remove-source. Says why it stays. */

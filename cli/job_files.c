@@ -1,10 +1,14 @@
 /* What the verbs share that write files. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/job.h"
 #include "stages/batch.h"
 #include "stages/placing.h"
+#include "stages/target.h"
 
 bool job_open_output(struct job *job, const char *path, struct output **out)
 {
@@ -20,6 +24,30 @@ bool job_open_output(struct job *job, const char *path, struct output **out)
     if (!error)
         job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
     return !error;
+}
+
+bool job_make_output_directory(struct job *job)
+{
+    const char *path = job->options->output;
+    struct stat status;
+    char *below;
+    if (!path)
+        return true;
+    int error = asprintf(&below, "%s/", path) < 0 ? -ENOMEM : 0;
+    if (!error) {
+        bool sync = job->options->fsync != FSYNC_NONE || job->options->remove_source;
+        error = target_make_directories(below, sync);
+        free(below);
+    }
+    if (!error && stat(path, &status) < 0)
+        error = -errno;
+    if (error) {
+        job_fatal(job, path, fault_system(TM_OP_CREATE, error));
+        return false;
+    }
+    job->left_out[job->left_out_count++] =
+        (struct walk_place){.device = status.st_dev, .inode = status.st_ino};
+    return true;
 }
 
 bool job_write_is_fatal(struct tm_fault fault)

@@ -100,7 +100,7 @@ static const struct option_row option_table[] = {
     {.name = "memory", .argument = "SIZE|N%", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_CALLBACK, .parse = options_set_memory,
      .help = "bound on buffers: 64M, 1GiB, or a share of RAM"},
-    {.name = "block-size", .argument = "SIZE", .verbs = JOBS & ~EXPANDS, .group = GROUP_STAGES,
+    {.name = "block-size", .argument = "SIZE", .verbs = DIGESTS, .group = GROUP_STAGES,
      .kind = OPTION_SIZE, .offset = FIELD(block_size_bytes), .minimum = OPTION_BLOCK_BYTES_MIN,
      .maximum = OPTION_BLOCK_BYTES_MAX,
      .help = "bytes that are handed over at a time (4K to 64M)"},

@@ -57,7 +57,8 @@ int output_open(const struct output_options *options, struct output **out)
     output->options = *options;
     output->fd = STDOUT_FILENO;
     if (options->path && strcmp(options->path, "-") != 0) {
-        struct target_options target = {.replace = options->replace, .sync = options->sync};
+        struct target_options target = {
+            .replace = options->replace, .sync = options->sync, .in_place = true, .mode = 0666};
         int error = target_open(options->path, &target, &output->target);
         if (error) {
             free(output);

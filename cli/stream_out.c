@@ -14,11 +14,10 @@ int stream_out_begin(struct stream_out *out, const char *path, size_t path_bytes
 int stream_out_write(void *context, const void *data, size_t bytes)
 {
     struct stream_out *out = context;
-    bool in_order = !out->target || target_is_special(out->target);
     struct io_op op = {.code = IO_WRITE,
                        .data = (void *)data,
                        .size = bytes,
-                       .offset = in_order ? IO_AT_POSITION : (off_t)out->bytes};
+                       .offset = out->target ? (off_t)out->bytes : IO_AT_POSITION};
     if (!bytes)
         return 0;
     int64_t wrote = io_op_execute(&op, out->target ? target_fd(out->target) : STDOUT_FILENO, -1);

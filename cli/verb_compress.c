@@ -91,8 +91,13 @@ static void take_chunk(struct compress_verb *verb, const struct item_view *view)
         if (!fault_is_set(fault))
             begin_stream(verb, path, file->path_bytes);
     }
-    if (fault_is_set(fault))
+    if (fault_is_set(fault)) {
+        if (verb->stream && verb->to_stdout) { /* its first part has gone out */
+            job_fatal(&verb->job, path, fault);
+            job_stop(&verb->job);
+        }
         fail_stream(verb, fault);
+    }
     if (verb->stream) {
         const struct squeezed *made = squeezed_of(&verb->squeeze, view, 0);
         int error =
@@ -200,8 +205,8 @@ static bool choose_output(struct compress_verb *verb)
                     .sync = options->fsync != FSYNC_NONE || options->remove_source},
         .only_smaller = options->only_smaller,
     };
-    if (strchr(verb->place.placing.suffix, '/')) {
-        job_usage(&verb->job, "--suffix: a suffix has no slash");
+    if (!*verb->place.placing.suffix || strchr(verb->place.placing.suffix, '/')) {
+        job_usage(&verb->job, "--suffix: a suffix is not empty and has no slash");
         return false;
     }
     verb->out.placing = verb->to_stdout ? NULL : &verb->place.placing;
@@ -230,6 +235,7 @@ static bool choose_codec(struct compress_verb *verb)
         return false;
     }
     verb->squeeze.checks = options->remove_source;
+    /* What an earlier run has made there is not compressed once more. */
     verb->squeeze.takes_compressed = options->force && !options->recursive;
     return true;
 }
@@ -292,7 +298,7 @@ int verb_compress(const struct options *options)
     int error = names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error) {
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    } else {
+    } else if (job_make_output_directory(&verb.job)) {
         bool ended = job_run(&verb.job, names_next, names, !options->recursive);
         verb.job.failed |= names_failed(names);
         if (ended && !verb.job.failed)

@@ -16,6 +16,7 @@
 #include "cli/names.h"
 #include "cli/verbs.h"
 #include "stages/digest.h"
+#include "stages/links.h"
 #include "stages/pack.h"
 
 struct create_verb {
@@ -27,6 +28,7 @@ struct create_verb {
     struct store_job store;
     struct archive_out *archive;
     struct manifest_out *manifest; /* NULL: none is asked for */
+    struct links *links;           /* tar: whether the first name of a file has its data */
     /* The large file whose chunks are coming. */
     bool stream_is_left_out;
     struct tm_fault stream_fault;
@@ -38,6 +40,25 @@ static const struct hash_job *hash_of(const struct create_verb *verb)
 }
 
 /* The sink. */
+
+/* Other names of a file were sent off as such before it was known what would become of the first:
+ * they may lead nowhere. */
+static int follow_links(struct create_verb *verb, const struct item_view *view,
+                        const struct file_record *file, bool is_good)
+{
+    bool is_other = file->flags & FILE_HARD_LINK;
+    bool is_end = !batch_is_chunk(view) || view->item->last;
+    const uint8_t note = is_good;
+    const struct link_note *first;
+    if (!verb->links || file->stat.links < 2 || !is_end ||
+        (file->flags & FILE_NOT_FILE && !is_other))
+        return 0;
+    int error = links_meet(verb->links, &file->stat, &note, sizeof note, &first);
+    if (!error && is_other && !(first && first->data[0]))
+        report_error_text(verb->job.report, batch_path(view, file), "store",
+                          "another name of a file that is not in the archive");
+    return error;
+}
 
 static int take_record(struct create_verb *verb, const struct item_view *view, unsigned index)
 {
@@ -53,12 +74,13 @@ static int take_record(struct create_verb *verb, const struct item_view *view, u
         report_error_text(job->report, batch_path(view, file), "read",
                           "extended attributes are left out: too many, or not readable");
     bool is_good = job_take_record(job, view, file);
-    if (file->flags & FILE_HARD_LINK && !fault_is_set(file->fault))
-        return manifest_out_add(verb->manifest, view, index, true);
-    if (!is_good)
-        return 0;
-    int error = manifest_out_add(verb->manifest, view, index, true);
-    return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
+    bool is_link = file->flags & FILE_HARD_LINK && !fault_is_set(file->fault) &&
+                   !fault_is_set(view->item->fault);
+    int error = follow_links(verb, view, file, is_good);
+    if (!error && (is_good || is_link))
+        error = manifest_out_add(verb->manifest, view, index, true);
+    return is_good && !error && job->events ? job_send_event(job, hash_of(verb), view, index)
+                                            : error;
 }
 
 /* What became of the file that the chunk is a part of. True: the chunk's piece belongs into the
@@ -177,6 +199,10 @@ static bool prepare(struct create_verb *verb)
         return false;
     }
     verb->job.finds_links = verb->job.finds_holes = verb->pack.format == PACK_TAR;
+    if (verb->job.finds_links && !(verb->links = links_create())) {
+        job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
+        return false;
+    }
     return true;
 }
 
@@ -255,5 +281,6 @@ int verb_create(const struct options *options)
     names_destroy(names);
     archive_out_destroy(verb.archive);
     manifest_out_destroy(verb.manifest);
+    links_destroy(verb.links);
     return job_end(&verb.job);
 }

@@ -115,9 +115,11 @@ static int take_record(struct expand_verb *verb, const struct item_view *view, u
     if (file->flags & FILE_TRAILING) { /* which may be members that were damaged: it stays */
         report_warning(job->report, path, "trailing garbage ignored");
         job->changed++;
-    } else if (job->options->remove_source) {
-        job_remove_source(job, path, file);
     }
+    if (job->options->remove_source && file->flags & FILE_TRAILING)
+        report_error_text(job->report, path, "remove", "kept: not all of it is in the output");
+    else if (job->options->remove_source)
+        job_remove_source(job, path, file);
     return job->events ? job_send_event(job, NULL, view, index) : 0;
 }
 
@@ -211,7 +213,7 @@ int verb_expand(const struct options *options)
     int error = names_create(options, 0, verb.job.report, &names, &failed_path);
     if (error) {
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    } else {
+    } else if (job_make_output_directory(&verb.job)) {
         job_run(&verb.job, names_next, names, !options->recursive);
         verb.job.failed |= names_failed(names);
     }

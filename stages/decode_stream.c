@@ -133,9 +133,9 @@ static int read_header(struct decode_stream *stream, struct decode_step *step)
     }
     if (result == ISAL_END_INPUT)
         return 0;
-    if (!stream->any)
+    if (!stream->any || result != ISAL_INVALID_WRAPPER)
         return -EBADMSG;
-    stream->phase = GARBAGE; /* only looked like a member */
+    stream->phase = GARBAGE; /* its first byte only looked like a member's */
     return 0;
 }
 

@@ -255,7 +255,8 @@ static bool make_directories(struct expander *expander, const struct item_view *
         fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
         return false;
     expander->made_directories = true;
-    return target_make_directories(expander->path) == 0 && begin_output(expander, view, file) == 0;
+    return target_make_directories(expander->path, expander->job->placing.sync) == 0 &&
+           begin_output(expander, view, file) == 0;
 }
 
 /* The input has ended. */

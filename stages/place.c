@@ -123,7 +123,8 @@ static bool make_directories(struct placer *placer, struct strand *strand,
         fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
         return false;
     strand->made_directories = true;
-    return target_make_directories(strand->path) == 0 && begin_file(placer, strand, view) == 0;
+    return target_make_directories(strand->path, placer->job->placing.sync) == 0 &&
+           begin_file(placer, strand, view) == 0;
 }
 
 /* False: the file in work is done. */

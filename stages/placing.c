@@ -74,7 +74,8 @@ int placing_open(const struct placing *placing, const char *path, size_t path_by
         return error;
     struct target_options options = {.replace = placing->replace,
                                      .sync = placing->sync,
-                                     .makes_directories = placing->directory != NULL};
+                                     .makes_directories = placing->directory != NULL,
+                                     .mode = 0600}; /* until it gets its file's */
     error = target_open(output, &options, target);
     free(output);
     return error;
@@ -126,8 +127,6 @@ void placing_request(const struct placing *placing, const char *output, const ch
 int placing_inherit(const struct target *target, const char *path, size_t path_bytes,
                     const struct file_stat *stat)
 {
-    if (target_is_special(target))
-        return 0;
     int missing = metadata_copy_status(target_fd(target), stat);
     copy_attributes(target, path, path_bytes);
     return missing < 0 ? missing : 0;

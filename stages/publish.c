@@ -46,7 +46,7 @@ static void looked(struct publisher *publisher)
     struct publish_trace found = trace_of(&publisher->status);
     if (before && before->inode && before->inode == found.inode && before->device == found.device &&
         before->born_ns == found.born_ns)
-        publisher->phase = PHASE_LEAVE;
+        publisher->phase = PHASE_SYNC_NAME; /* which it may not have come to */
     else if (!publisher->request.replace)
         end_with(publisher, PUBLISH_EXISTS);
 }

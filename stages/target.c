@@ -71,7 +71,28 @@ static void sweep_leftovers(const char *directory, const char *path)
     free(copy);
 }
 
-int target_make_directories(const char *path)
+static int sync_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* With `sync` also what is there already: another worker may just have made it. */
+static int make_directory(const char *path, bool sync)
+{
+    bool is_made = mkdir(path, 0777) == 0;
+    if (!is_made && errno != EEXIST)
+        return -errno;
+    char *parent = sync ? directory_of(path) : NULL;
+    int error = parent ? sync_directory(parent) : sync ? -ENOMEM : 0;
+    free(parent);
+    return error == -EACCES && !is_made ? 0 : error; /* what we cannot enter we have not made */
+}
+
+int target_make_directories(const char *path, bool sync)
 {
     char *copy = strdup(path);
     if (!copy)
@@ -79,8 +100,7 @@ int target_make_directories(const char *path)
     int error = 0;
     for (char *slash = strchr(copy + 1, '/'); slash && !error; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-            error = -errno;
+        error = make_directory(copy, sync);
         *slash = '/';
     }
     free(copy);
@@ -90,12 +110,12 @@ int target_make_directories(const char *path)
 static int open_nameless(struct target *target)
 {
     int flags = O_TMPFILE | O_RDWR | O_CLOEXEC;
-    target->fd = open(target->directory, flags, 0666);
+    target->fd = open(target->directory, flags, target->options.mode);
     if (target->fd < 0 && errno == ENOENT && target->options.makes_directories) {
-        int error = target_make_directories(target->path);
+        int error = target_make_directories(target->path, target->options.sync);
         if (error)
             return error;
-        target->fd = open(target->directory, flags, 0666);
+        target->fd = open(target->directory, flags, target->options.mode);
     }
     target->is_nameless = target->fd >= 0;
     return target->fd < 0 ? -errno : 0;
@@ -115,7 +135,8 @@ static int open_temporary(struct target *target)
         sweep_leftovers(target->directory, target->path);
     if (error) {
         unlink(target->temporary); /* a leftover of a thread that had this number */
-        target->fd = open(target->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+        target->fd =
+            open(target->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, target->options.mode);
         if (target->fd < 0)
             return -errno;
     }
@@ -131,7 +152,7 @@ static int open_file(struct target *target)
     if (stat(path, &status) == 0) {
         if (S_ISDIR(status.st_mode))
             return -EISDIR;
-        if (!S_ISREG(status.st_mode)) {
+        if (!S_ISREG(status.st_mode) && target->options.in_place) {
             target->is_special = true;
             target->fd = open(path, O_WRONLY | O_CLOEXEC);
             return target->fd < 0 ? -errno : 0;
@@ -161,15 +182,6 @@ int target_open(const char *path, const struct target_options *options, struct t
     }
     *out = target;
     return 0;
-}
-
-static int sync_directory(const char *directory)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-    if (fd >= 0)
-        close(fd);
-    return error;
 }
 
 /* Gives the nameless file a name: its own when nothing is to be replaced, else one to rename. */

@@ -174,6 +174,8 @@ static int handle_entry(struct walk *walk)
         if (walk->setup->directories_fail)
             return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
                              fault_system(TM_OP_READ, EISDIR), 0);
+        if (!frame->is_operands && is_left_out(walk, &entry->stat))
+            return 0;
         return wants_directory(walk, frame, entry) ? enter_directory(walk) : 0;
     }
     if (!wants_file(walk, frame, entry))

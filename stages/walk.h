@@ -42,7 +42,7 @@ enum walk_next {
     WALK_END
 };
 
-/* A file, whatever its name. */
+/* A file or directory, whatever its name. */
 struct walk_place {
     uint64_t device, inode;
 };
@@ -83,7 +83,9 @@ struct walk_setup {
     /* Of sparse files only what is data becomes chunks (FILE_SPARSE); the first chunk has none, and
      * as its attachment the array of struct archive_extent. */
     bool finds_holes;
-    const struct walk_place *left_out; /* files that are not taken: the job's own outputs */
+    /* The job's own outputs, which are not taken: files, with a note; directories, unless they are
+     * asked for by name. */
+    const struct walk_place *left_out;
     unsigned left_out_count;
     /* Standard input goes in chunks of a block, read by the walk itself: one reader is all that a
      * pipe can have. Needs a lane that delivers every chunk. */

@@ -6,6 +6,14 @@
 tm_begin
 umask 022
 
+# tree, of a large file, which takes all buffers until somebody reads its archive, and small ones.
+make_tree() {
+    rm -rf tree && mkdir tree
+    head -c 150000000 /dev/zero >tree/a-large
+    echo before >tree/b
+    echo after >tree/c
+}
+
 # What create writes to a pipe, during which, the directory having been read, a command is run.
 #
 #     treemill   stats tree/*, sends tree/a-large: waits for the pipe
@@ -14,10 +22,6 @@ umask 022
 create_slowly() { # COMMAND OPTION...
     local command=$1
     shift
-    rm -rf tree && mkdir tree
-    head -c 150000000 /dev/zero >tree/a-large
-    echo before >tree/b
-    echo after >tree/c
     rm -f pipe && mkfifo pipe
     "$TREEMILL" create -q --format=tar "$@" - tree >pipe 2>err &
     local job=$!
@@ -31,14 +35,17 @@ create_slowly() { # COMMAND OPTION...
 }
 
 test_growing() {
+    make_tree
     create_slowly 'head -c 100000 /dev/urandom >>tree/b'
     check "it is told" ends 3 'tree/b: changed while being read'
     check "a file that has grown is stored as far as it was seen" \
         [ "$(tar -xOf made.tar tree/b)" = before ]
     check "and those behind it" [ "$(tar -xOf made.tar tree/c)" = after ]
+    make_tree
     create_slowly 'echo more >>tree/b' --on-change=fail
     check "it is told" ends 3 'tree/b: read: file changed while being read'
     check "left out with --on-change=fail" [ "$(tar -tf made.tar | grep -c b$)" = 0 ]
+    make_tree
     create_slowly ': >tree/b'
     check "one that has shrunk is read again: status" [ "$status" = 0 ]
     check "one that has shrunk is read again" [ "$(tar -xOf made.tar tree/b tree/c)" = after ]
@@ -51,6 +58,88 @@ test_block_size() {
     expect_status 2 "$TREEMILL" decompress -q --block-size=4K -c large.gz
 }
 
+# The first name of a file goes while the others are on their way.
+test_first_name_gone() {
+    make_tree
+    ln -f tree/b tree/c
+    create_slowly 'rm tree/b'
+    check "status" [ "$status" = 3 ]
+    check "the first name is told of" grep -q '^treemill: tree/b: open: ' err
+    check "and the other one" grep -q '^treemill: tree/c: store: another name of a file' err
+}
+
+# What has the output's name already. Large files come to their outputs another way than small ones.
+test_in_the_way() {
+    local size
+    mkdir way
+    for size in 100 9000000; do
+        head -c "$size" /dev/urandom >way/f
+        ln -sf /dev/null way/f.gz
+        expect_status 3 "$TREEMILL" compress -q --remove-source way/f
+        check "$size: a link to a device is not written through" [ -s way/f ]
+        rm way/f.gz
+        mkfifo way/f.gz
+        expect_status 3 "$TREEMILL" compress -q --remove-source way/f
+        check "$size: nor is a FIFO" [ -s way/f ]
+        rm way/f.gz
+        mkdir way/f.gz
+        expect_status 3 "$TREEMILL" compress -q --force --remove-source way/f
+        check "$size: a directory is not replaced" [ -s way/f -a -d way/f.gz ]
+        rmdir way/f.gz
+        echo kept >way/other
+        ln -sf other way/f.gz
+        expect_status 0 "$TREEMILL" compress -q --force way/f
+        check "$size: what a link leads to is not replaced, but the link" \
+            [ "$(cat way/other)" = kept -a ! -L way/f.gz ]
+        check "$size: whole" cmp -s way/f <(gzip -dc way/f.gz)
+        rm way/f.gz
+        chmod 600 way/f
+        expect_status 0 "$TREEMILL" compress -q way/f
+        check "$size: mode" [ "$(stat -c %a way/f.gz)" = 600 ]
+        rm way/f.gz
+        chmod 644 way/f
+        cp way/f way/copy
+        expect_status 2 "$TREEMILL" compress -q --force --suffix= way/f
+        check "$size: the file is not its own output" cmp -s way/f way/copy
+    done
+}
+
+# Below the directory of the outputs nothing is taken for input.
+test_output_inside() {
+    mkdir -p in/a
+    echo x >in/f
+    echo y >in/a/g
+    for i in 1 2 3; do
+        expect_status 0 "$TREEMILL" compress -q -r -f -o in/out in
+        check "run $i: its outputs and no others" \
+            [ "$(cd in/out && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = "./in/a/g.gz ./in/f.gz " ]
+    done
+    expect_status 0 "$TREEMILL" compress -q -r -f in/a
+    expect_status 0 "$TREEMILL" compress -q -r -f in/a
+    check "outputs of a run before are not compressed once more" [ ! -e in/a/g.gz.gz ]
+}
+
+# Behind a member something that is none, or one whose header is broken.
+test_trailing() {
+    echo first | gzip >good.gz
+    { cat good.gz; echo garbage; } >garbage.gz
+    { cat good.gz; printf '\x1f'; echo garbage; } >nearly.gz
+    { cat good.gz; echo second | gzip | sed 's/^\(\x1f\x8b\)\x08/\1\x07/'; } >broken.gz
+    run "$TREEMILL" decompress -q --remove-source garbage.gz
+    check "garbage: status" [ "$status" = 3 ]
+    check "garbage: the file is kept" [ -s garbage.gz -a "$(cat garbage)" = first ]
+    run "$TREEMILL" decompress -q nearly.gz
+    check "what begins like a member: status" [ "$status" = 3 ]
+    check "what begins like a member" [ "$(cat nearly)" = first ]
+    run "$TREEMILL" decompress -q --remove-source broken.gz
+    check "a broken second member: status" [ "$status" = 1 ]
+    check "a broken second member: nothing" [ ! -e broken -a -s broken.gz ]
+}
+
 test_growing
 test_block_size
+test_first_name_gone
+test_in_the_way
+test_output_inside
+test_trailing
 finish
