@@ -230,7 +230,7 @@ static bool choose_codec(struct compress_verb *verb)
         return false;
     }
     verb->squeeze.checks = options->remove_source;
-    verb->squeeze.takes_compressed = options->force;
+    verb->squeeze.takes_compressed = options->force && !options->recursive;
     return true;
 }
 

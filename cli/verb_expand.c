@@ -112,12 +112,12 @@ static int take_record(struct expand_verb *verb, const struct item_view *view, u
         return 0;
     if (!batch_is_chunk(view))
         job->output_bytes += expanded_of(&verb->expand, view, index)->bytes;
-    if (file->flags & FILE_TRAILING) {
+    if (file->flags & FILE_TRAILING) { /* which may be members that were damaged: it stays */
         report_warning(job->report, path, "trailing garbage ignored");
         job->changed++;
-    }
-    if (job->options->remove_source)
+    } else if (job->options->remove_source) {
         job_remove_source(job, path, file);
+    }
     return job->events ? job_send_event(job, NULL, view, index) : 0;
 }
 

@@ -127,7 +127,7 @@ struct batch {
 #define BATCH_NOT_RENDERED UINT32_MAX
 
 /* Longest path that fits, with room for its attachment. */
-#define BATCH_PATH_MAX 36864
+#define BATCH_PATH_MAX 40000
 
 /* Room for so many records and for their text: at least one of the longest path with the longest
  * attachment, and for many a path of usual length each. */

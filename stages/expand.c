@@ -191,10 +191,11 @@ static void add_read(struct expander *expander, const struct file_record *file,
                      struct io_chain *chain)
 {
     bool in_order = file->flags & FILE_READ_ONCE;
+    size_t held = expander->at_start ? (size_t)expander->read_bytes : 0;
     io_add(chain, (struct io_op){.code = in_order ? IO_READ_NEXT : IO_READ,
                                  .fd = expander->fd,
-                                 .data = expander->input,
-                                 .size = INPUT_BYTES,
+                                 .data = expander->input + held,
+                                 .size = INPUT_BYTES - held,
                                  .minimum = 1,
                                  .offset = (off_t)expander->read_bytes});
     expander->phase = EXPANDER_READ;
@@ -261,7 +262,7 @@ static bool make_directories(struct expander *expander, const struct item_view *
 static void finish(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
 {
-    int error = expander->at_start ? -ENODATA : decode_stream_finish(expander->stream);
+    int error = decode_stream_finish(expander->stream);
     if (error) {
         fail(expander, file, fault_of_decoding(error), chain);
         return;
@@ -331,32 +332,44 @@ static void make_output(struct expander *expander, const struct item_view *view,
     add_close(expander, chain);
 }
 
+/* What it is: told by its first bytes, which a pipe may give one by one. False: more are needed, or
+ * it is nothing. */
+static bool begin_stream(struct expander *expander, struct file_record *file, bool is_all,
+                         struct io_chain *chain)
+{
+    enum codec_format format;
+    if (expander->read_bytes < DECODE_DETECT_BYTES && !is_all) {
+        add_read(expander, file, chain);
+        return false;
+    }
+    if (!decode_detect(expander->input, (size_t)expander->read_bytes, &format)) {
+        fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
+        return false;
+    }
+    decode_stream_reset(expander->stream, format);
+    expander->step.input_bytes = (size_t)expander->read_bytes;
+    expander->at_start = false;
+    return true;
+}
+
 static void has_read(struct expander *expander, const struct item_view *view,
                      struct file_record *file, struct io_chain *chain)
 {
     int64_t got = chain->op[0].result;
-    enum codec_format format;
     chain->count = 0;
     if (got < 0) {
         fail(expander, file, fault_system(TM_OP_READ, (int)got), chain);
         return;
     }
-    if (got == 0) {
-        finish(expander, view, file, chain);
-        return;
-    }
     expander->read_bytes += (uint64_t)got;
-    if (expander->at_start) {
-        if (!decode_detect(expander->input, (size_t)got, &format)) {
-            fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
-            return;
-        }
-        decode_stream_reset(expander->stream, format);
-        expander->at_start = false;
-    }
     expander->step.input = expander->input;
     expander->step.input_bytes = (size_t)got;
-    decode(expander, file, chain);
+    if (expander->at_start && !begin_stream(expander, file, got == 0, chain))
+        return;
+    if (expander->step.input_bytes)
+        decode(expander, file, chain);
+    else
+        finish(expander, view, file, chain);
 }
 
 static bool next_file(struct expander *expander, const struct item_view *view)

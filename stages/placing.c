@@ -135,6 +135,15 @@ int placing_inherit(const struct target *target, const char *path, size_t path_b
 
 /* Removing. */
 
+/* The directory of a path, open; or -errno. */
+static int open_directory(const char *path, size_t path_bytes)
+{
+    char *copy = strndup(path, path_bytes);
+    int fd = copy ? shortage_open(copy, path_bytes, O_PATH | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
+    free(copy);
+    return fd;
+}
+
 int placing_remove_source(const char *path, size_t path_bytes, const struct file_stat *stat)
 {
     const char *slash = memrchr(path, '/', path_bytes);
@@ -142,7 +151,7 @@ int placing_remove_source(const char *path, size_t path_bytes, const struct file
     const char *name = path + directory_bytes;
     int directory = AT_FDCWD;
     if (directory_bytes) {
-        directory = shortage_open(path, directory_bytes, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        directory = open_directory(path, directory_bytes);
         if (directory < 0)
             return directory;
     }

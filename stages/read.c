@@ -346,11 +346,11 @@ static void settle(struct reader *reader, struct strand *strand, const struct it
     const struct read_job *job = reader->job;
     struct file_record *file = current(strand, view);
     bool is_chunk = batch_is_chunk(view);
-    if (!is_chunk && job->on_change == ON_CHANGE_RETRY && strand->attempts < job->retries) {
+    bool fits = after->size_bytes <= file->data_bytes;
+    if (!is_chunk && fits && job->on_change == ON_CHANGE_RETRY && strand->attempts < job->retries) {
         strand->attempts++;
         file->stat = *after;
-        if (after->size_bytes < file->data_bytes)
-            file->data_bytes = (uint32_t)after->size_bytes;
+        file->data_bytes = (uint32_t)after->size_bytes;
         begin_file(reader, strand, view, chain);
         return;
     }

@@ -12,14 +12,15 @@
 #include "pipeline/graph.h"
 
 enum on_change {
-    ON_CHANGE_RETRY, /* read again, up to `retries` times, then FAULT_CHANGED */
+    ON_CHANGE_RETRY, /* read again, up to `retries` times; what then: see who does it */
     ON_CHANGE_FAIL,  /* FAULT_CHANGED at once */
     ON_CHANGE_WARN   /* keep what was read, set FILE_CHANGED */
 };
 
 /* For jobs that keep the bytes that the slab holds: a file that changes is read again while it
- * fits; in the end the slab holds as many bytes as its record says, zeros for those that were not
- * there, and FILE_CHANGED tells. A chunk is never read again: its neighbours are on their way.
+ * fits: one that has grown does not. In the end the slab holds as many bytes as its record says,
+ * zeros for those that were not there, and FILE_CHANGED tells. A chunk is never read again: its
+ * neighbours are on their way.
  * Constant while the job runs. */
 struct read_job {
     enum on_change on_change;

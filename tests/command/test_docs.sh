@@ -92,7 +92,7 @@ while IFS=$'\t' read -r kind verb name letter argument choices; do
         grep -qF -e "$choice" "$work/help.$verb" || fail "$verb --help: $name=$choice"
         grep -qF -e "$choice" "$work/page" || fail "manual page: $name=$choice"
         [[ $line == *"$choice"* ]] || fail "completion.fish: $name=$choice"
-        check "completion.zsh: $name=$choice" names "zsh.$verb" "${choice%:}"
+        check "completion.zsh: $name=$choice" grep -qwF -e "${choice%:}" "$work/zsh.$verb"
         grep -q -e "^    $verb:${name}[|)].*words='.*\b$choice" "$work/completion.bash" ||
             fail "completion.bash: $name=$choice"
     done

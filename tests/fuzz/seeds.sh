@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Makes the seed corpora, a directory for each target: what treemill and other tools make of a few
+# small inputs. A tool that is missing is left out, and that is said.
+# Usage: seeds.sh BUILD_DIR SEEDS_DIR; $TREEMILL: the program, else that of a build in build/
+set -euo pipefail
+build=$(realpath "$1")
+mkdir -p "$2"
+seeds=$(realpath "$2")
+cd "$(dirname "$0")/../.."
+treemill=${TREEMILL:-}
+for preset in release dev; do
+    [ -n "$treemill" ] || [ ! -x "build/$preset/treemill" ] || treemill=$PWD/build/$preset/treemill
+done
+inputs=$(mktemp -d)
+trap 'rm -rf "$inputs"' EXIT
+rm -rf "$seeds"
+mkdir -p "$seeds"/fuzz_{member_index,seek_table,decode_stream,manifest}
+
+has() {
+    [ -n "$1" ] && command -v "$1" >/dev/null && return
+    echo "left out: seeds of ${1:-treemill}: it is missing"
+    return 1
+}
+
+# Small inputs: nothing, a word, text that compresses, noise that does not.
+: >"$inputs/empty"
+printf 'word\n' >"$inputs/word"
+head -c 9000 README.md >"$inputs/text"
+seq 1 5000 >"$inputs/numbers"
+openssl enc -aes-128-ctr -K 00 -iv 00 -in "$inputs/text" -out "$inputs/noise" 2>/dev/null
+
+# FILE's bytes and the eight behind them that choose the sizes of pieces: see fuzz.h.
+put_stream() { # NAME
+    { cat && printf '\377\001\100\207\003\177\200\013'; } >"$seeds/fuzz_decode_stream/$1"
+}
+
+# One file to the target of its index and, with choices, to that of streams.
+put() { # NAME, from standard input
+    local index=fuzz_seek_table
+    cat >"$inputs/.packed"
+    [[ $1 != *.gz ]] || index=fuzz_member_index
+    cp "$inputs/.packed" "$seeds/$index/$1"
+    put_stream "$1" <"$inputs/.packed"
+}
+
+for input in empty word text numbers noise; do
+    file=$inputs/$input
+    if has gzip; then
+        gzip -1nc "$file" | put "gzip-1-$input.gz"
+        gzip -9c "$file" | put "gzip-9-$input.gz"
+        { gzip -nc "$file" && gzip -nc "$inputs/word" && head -c 100 /dev/zero; } |
+            put "gzip-twice-padded-$input.gz"
+        { gzip -nc "$file" && printf 'garbage'; } | put "gzip-garbage-$input.gz"
+    fi
+    ! has bgzip || bgzip -c "$file" | put "bgzip-$input.gz"
+    if has zstd; then
+        zstd -1qc "$file" | put "zstd-1-$input.zst"
+        zstd -19qc --check "$file" | put "zstd-19-$input.zst"
+        { zstd -qc --no-check <"$file" && printf '\120\052\115\030\003\0\0\0abc' &&
+            zstd -qc "$inputs/word"; } | put "zstd-skip-$input.zst"
+    fi
+    ! has pzstd || pzstd -qc -p2 "$file" 2>/dev/null | put "pzstd-$input.zst"
+    if has "$treemill"; then
+        for level in 1 6; do
+            "$treemill" compress -q -l "$level" --block-size=4K - <"$file" |
+                put "treemill-$level-$input.gz"
+        done
+        "$treemill" compress -q --format=zstd --block-size=4K - <"$file" |
+            put "treemill-$input.zst"
+    fi
+done
+
+# Manifests: of the unit test, of tools. Zeros choose: no name, no pieces but of one byte.
+"$build/manifest_seeds" "$seeds/fuzz_manifest"
+put_manifest() { # NAME, from standard input
+    { cat && printf '\0\0\0\0\0\0\0\0'; } >"$seeds/fuzz_manifest/$1"
+}
+cd "$inputs"
+sha256sum word text | put_manifest gnu
+md5sum --tag word text | put_manifest bsd
+sha1sum --zero word text | put_manifest gnu0
+! has hashdeep || hashdeep -l word text | put_manifest hashdeep
+! has bsdtar || bsdtar -cf - --format=mtree --options='mtree:sha256,mtree:md5' word text |
+    put_manifest mtree
+if has "$treemill"; then
+    for format in gnu bsd gnu0 mtree hashdeep json; do
+        "$treemill" hash -q --format="$format" word text | put_manifest "treemill-$format"
+    done
+fi
