@@ -64,7 +64,7 @@ static const struct option_row option_table[] = {
     {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = DIGESTS | CODES, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed",
-     .man = "create and compress have this stage with --manifest only."},
+     .man = "create and compress have this stage only when digests are asked for (--manifest)."},
     {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
      .help = "how data is compressed, or decompressed"},

@@ -56,8 +56,8 @@ static const struct verb_row verb_table[VERB_COUNT] = {
                 "with its owner, mode, times and user attributes. Files are kept unless "
                 "--remove-source is given. A PATH of - is standard input, compressed to standard "
                 "output. Large files are compressed by all CPUs. Files that are compressed already "
-                "are skipped with a notice; --force takes those that are named. Outputs appear under their names when they are "
-                "complete.",
+                "are skipped with a notice; --force takes those that are named. Outputs appear "
+                "under their names when they are complete.",
          .examples = {"treemill compress -r --format=zstd --only-smaller logs",
                       "Every file below logs that becomes smaller by it.",
                       "treemill compress -9 --remove-source big.log",
