@@ -18,6 +18,9 @@
 #define BLOCK_SLACK_BYTES ((size_t)256 * 1024)
 /* Headers with attributes, of one batch. What goes beyond is left out, and said so. */
 #define ATTRIBUTES_BYTES ((size_t)1024 * 1024)
+/* A pax header is a header and a body more than pack_overhead_bytes() counts: every file may need
+ * one, by its owner's number alone. What names add is less than shape->meta_bytes. */
+#define PAX_MORE_BYTES ((size_t)2 * TAR_BLOCK_BYTES)
 /* Of one batch: each but the last is more than half full. */
 #define BLOCKS_MAX 64
 
@@ -45,8 +48,10 @@ size_t pack_output_bytes(const void *job, const struct batch_shape *shape)
     const struct pack_job *pack = job;
     size_t room = block_capacity(pack, shape) + shape->meta_bytes +
                   (pack->format == PACK_ZIP ? shape->files_max * ZIP_HEADER_BOUND(0) : 0);
-    if (pack->is_compressed)
+    if (pack->is_compressed) /* what a pax header adds is mostly zeros */
         room = codec_bound(&pack->codec, room);
+    else
+        room += shape->files_max * PAX_MORE_BYTES;
     return table_bytes(pack, shape) + room;
 }
 
