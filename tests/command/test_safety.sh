@@ -156,7 +156,20 @@ test_many_pax_headers() {
     fi
 }
 
+# More small files than headers with the longest possible attributes would fit.
+test_many_attributes() {
+    local i
+    mkdir marked
+    for i in $(seq 1 500); do echo x >"marked/$i"; done
+    setfattr -n user.mark -v "$(printf 'm%.0s' {1..1500})" marked/* 2>/dev/null ||
+        { left_out "attributes: not here"; return; }
+    expect_status 0 "$TREEMILL" create -q -f --xattrs marked.tar marked
+    check "attributes: of all" \
+        [ "$(tar --xattrs -tvvf marked.tar | grep -c 'user.mark')" = 500 ]
+}
+
 test_growing
+test_many_attributes
 test_many_pax_headers
 test_block_size
 test_first_name_gone
