@@ -16,8 +16,12 @@
  * which take a pax header. Beyond this a batch becomes more blocks than one. The largest header of
  * all, of the longest path, target and map, is less. */
 #define BLOCK_SLACK_BYTES ((size_t)256 * 1024)
-/* Headers with attributes, of one batch. What goes beyond is left out, and said so. */
+/* Of one batch, what attributes add to its headers beyond the overhead that the shape counts. What
+ * goes beyond this, too, is left out, and said so. */
 #define ATTRIBUTES_BYTES ((size_t)1024 * 1024)
+/* A pax header is a header and a body more than pack_overhead_bytes() counts: every file may need
+ * one, by its owner's number alone. What names add is less than shape->meta_bytes. */
+#define PAX_MORE_BYTES ((size_t)2 * TAR_BLOCK_BYTES)
 /* Of one batch: each but the last is more than half full. */
 #define BLOCKS_MAX 64
 
@@ -45,8 +49,10 @@ size_t pack_output_bytes(const void *job, const struct batch_shape *shape)
     const struct pack_job *pack = job;
     size_t room = block_capacity(pack, shape) + shape->meta_bytes +
                   (pack->format == PACK_ZIP ? shape->files_max * ZIP_HEADER_BOUND(0) : 0);
-    if (pack->is_compressed)
+    if (pack->is_compressed) /* what a pax header adds is mostly zeros */
         room = codec_bound(&pack->codec, room);
+    else
+        room += shape->files_max * PAX_MORE_BYTES;
     return table_bytes(pack, shape) + room;
 }
 
@@ -216,16 +222,36 @@ static void add_attributes(struct packer *packer, struct file_record *file,
     if (!packer->attributes || file->flags & FILE_HARD_LINK)
         return;
     ptrdiff_t bytes = read_attributes(packer, file);
-    size_t bound = ARCHIVE_HEADER_BOUND((size_t)bytes);
-    if (bytes < 0 || packer->attributes_used + bound > ATTRIBUTES_BYTES) {
+    if (bytes < 0)
         file->flags |= FILE_NO_ATTRIBUTES;
+    if (bytes <= 0)
         return;
-    }
-    if (bytes == 0)
-        return;
-    packer->attributes_used += bound;
     member->attributes = packer->attributes;
     member->attribute_bytes = (size_t)bytes;
+}
+
+/* At the end of the headers, where it is not yet counted. Its bytes, or -errno. */
+static ptrdiff_t make_header(struct packer *packer, const struct archive_member *member,
+                             size_t data_bytes)
+{
+    size_t bound =
+        ARCHIVE_HEADER_BOUND(member->path_bytes + member->target_bytes + member->attribute_bytes +
+                             member->extent_count * sizeof *member->extents);
+    int error = make_room(packer, bound, bound + data_bytes);
+    if (error)
+        return error;
+    return tar_header(packer->tar, member, packer->headers + packer->headers_used, bound);
+}
+
+/* Whether the batch's room for attributes holds those of a header, too. */
+static bool takes_attributes(struct packer *packer, size_t header_bytes)
+{
+    size_t counted = pack_overhead_bytes(packer->job) - TAR_BLOCK_BYTES; /* that is padding */
+    size_t more = header_bytes > counted ? header_bytes - counted : 0;
+    if (more > ATTRIBUTES_BYTES - packer->attributes_used)
+        return false;
+    packer->attributes_used += more;
+    return true;
 }
 
 static int add_header(struct packer *packer, struct file_record *file)
@@ -235,16 +261,16 @@ static int add_header(struct packer *packer, struct file_record *file)
     if (file->flags & FILE_SPARSE)
         copy_extents(packer, file, &member);
     add_attributes(packer, file, &member);
-    size_t bound =
-        ARCHIVE_HEADER_BOUND(member.path_bytes + member.target_bytes + member.attribute_bytes +
-                             member.extent_count * sizeof *member.extents);
-    int error = make_room(packer, bound, bound + file->data_bytes);
-    if (error)
-        return error;
-    uint8_t *at = packer->headers + packer->headers_used;
-    ptrdiff_t bytes = tar_header(packer->tar, &member, at, bound);
+    ptrdiff_t bytes = make_header(packer, &member, file->data_bytes);
+    if (bytes >= 0 && member.attribute_bytes && !takes_attributes(packer, (size_t)bytes)) {
+        file->flags |= FILE_NO_ATTRIBUTES;
+        member.attribute_bytes = 0;
+        member.attributes = NULL;
+        bytes = make_header(packer, &member, file->data_bytes);
+    }
     if (bytes < 0)
         return (int)bytes;
+    uint8_t *at = packer->headers + packer->headers_used;
     packer->headers_used += (size_t)bytes;
     add_piece(packer, at, (size_t)bytes);
     return 0;

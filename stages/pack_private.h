@@ -26,7 +26,7 @@ struct packer {
     struct archive_extent extents[EXTENTS_MAX]; /* of a sparse file's header */
     uint8_t *attributes;                        /* of one member; NULL: none are stored */
     /* The item in hand. */
-    size_t attributes_used; /* of the room for headers that have some */
+    size_t attributes_used; /* of the room for them */
     const struct item_view *view;
     struct packed *packed;
     uint8_t *output; /* the piece of the archive, which has this much room */

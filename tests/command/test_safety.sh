@@ -136,7 +136,41 @@ test_trailing() {
     check "a broken second member: nothing" [ ! -e broken -a -s broken.gz ]
 }
 
+# Small files that take a pax header each, by their names or by their owner's number.
+test_many_pax_headers() {
+    local i name suffix
+    name=$(printf 'n%.0s' {1..96})
+    mkdir pax
+    for i in $(seq 1000 3100); do printf x >"pax/$name-$i"; done
+    for suffix in tar tar.gz tar.zst zip; do
+        expect_status 0 "$TREEMILL" create -q -f "pax.$suffix" pax
+    done
+    check "long names: all are there" [ "$(tar -tf pax.tar | wc -l)" = 2102 ]
+    rm -r pax/*
+    for i in $(seq 1000 3100); do printf x >"pax/$i"; done
+    if chown -R 3000000 pax 2>/dev/null; then
+        expect_status 0 "$TREEMILL" create -q -f pax.tar pax
+        check "large numbers: all are there" [ "$(tar -tf pax.tar | wc -l)" = 2102 ]
+    else
+        left_out "owners of large numbers: not root"
+    fi
+}
+
+# More small files than headers with the longest possible attributes would fit.
+test_many_attributes() {
+    local i
+    mkdir marked
+    for i in $(seq 1 500); do echo x >"marked/$i"; done
+    setfattr -n user.mark -v "$(printf 'm%.0s' {1..1500})" marked/* 2>/dev/null ||
+        { left_out "attributes: not here"; return; }
+    expect_status 0 "$TREEMILL" create -q -f --xattrs marked.tar marked
+    check "attributes: of all" \
+        [ "$(tar --xattrs -tvvf marked.tar | grep -c 'user.mark')" = 500 ]
+}
+
 test_growing
+test_many_attributes
+test_many_pax_headers
 test_block_size
 test_first_name_gone
 test_in_the_way
