@@ -41,10 +41,14 @@ uint32_t job_algorithms(const struct options *options)
 
 struct hash_job job_hash_setup(const struct options *options, uint32_t algorithms)
 {
+    /* For the verbs that compress, --engine is about that. */
+    bool is_about_digests = options->verb == VERB_HASH || options->verb == VERB_VERIFY;
+    enum digest_engine engine =
+        is_about_digests ? (enum digest_engine)options->engine : DIGEST_ENGINE_AUTO;
     return (struct hash_job){
         .algorithms = algorithms,
-        .engine = (enum digest_engine)options->engine,
-        .pairs = digest_likes_pairs(algorithms, (enum digest_engine)options->engine),
+        .engine = engine,
+        .pairs = digest_likes_pairs(algorithms, engine),
         .on_change = options->on_change == CHANGE_WARN   ? ON_CHANGE_WARN
                      : options->on_change == CHANGE_FAIL ? ON_CHANGE_FAIL
                                                          : ON_CHANGE_RETRY,
