@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 {
     if (!hold_standard_descriptors()) /* there may be nowhere to say so */
         return EXIT_FATAL;
+    signal(SIGXFSZ, SIG_IGN); /* a file that would become too large is an error of writing */
     struct options options;
     char error[512];
     setlocale(LC_CTYPE, ""); /* to know whether the terminal shows UTF-8 */

@@ -85,7 +85,8 @@ static void take_chunk(struct compress_verb *verb, const struct item_view *view)
     struct file_record *file = &batch_of(view)->file[0];
     const char *path = batch_path(view, file);
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
-    if (file->flags & FILE_CHANGED && verb->read.on_change == ON_CHANGE_FAIL)
+    if (!fault_is_set(fault) && file->flags & FILE_CHANGED &&
+        verb->job.options->on_change == CHANGE_FAIL)
         fault = fault_of(TM_FAULT_CHANGED);
     if (view->item->chunk == 0) {
         verb->fault = TM_NO_FAULT;

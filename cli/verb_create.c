@@ -116,7 +116,7 @@ static int take_batch(void *context, const struct item_view *view)
     archive_out_skip(verb->archive, view);
     if (is_wanted && !verb->job.failed)
         error = archive_out_add(verb->archive, view);
-    for (unsigned i = 0; i < batch->file_count && !error; i++)
+    for (unsigned i = 0; i < batch->file_count && !error && !verb->job.failed; i++)
         error = take_record(verb, view, i);
     if (batch_is_chunk(view) && view->item->last)
         lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);

@@ -237,7 +237,7 @@ run "$TREEMILL" compress -q links/fifo
 check "a FIFO" ends 3 'links/fifo: skipped: not a regular file'
 rm links/link.gz
 run "$TREEMILL" compress -q --remove-source links/link
-check "the file of a link is not removed" [ -L links/link ] && [ -e tree/size-4095 ]
+check "the file of a link is not removed" cmp -s links/link <(gzip -dc links/link.gz)
 
 # Unreadable: somebody else, if root may read everything.
 user=("$TREEMILL")
@@ -289,7 +289,7 @@ touch run
 while [ -e run ]; do echo more >>grows; done &
 run "$TREEMILL" compress -q -1 --remove-source grows
 rm run && wait
-check "a changed source stays" [ -e grows ] && [ "$status" -eq 3 ]
+check "a changed source stays" [ "$status$(echo grow*)" = "3grows grows.gz" ]
 rm -f grows grows.gz
 
 # --only-smaller.
