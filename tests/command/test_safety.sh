@@ -141,6 +141,26 @@ test_remove_source() {
     done
 }
 
+# Two files whose outputs have one name: no more of them are removed than there are outputs.
+test_same_name() {
+    local model size
+    for model in "" "--compress=uring:8" "--compress=epoll:8" "--compress=processes:2"; do
+        [[ $model != *processes* ]] || with_processes || continue
+        [[ $model != *uring* ]] || has_model uring || continue
+        for size in 100 3000000; do
+            rm -rf same && mkdir same
+            head -c "$size" /dev/urandom >same/one
+            "$TREEMILL" compress -q same/one && mv same/one.gz same/f.gz
+            head -c "$size" /dev/urandom >same/two
+            "$TREEMILL" compress -q --format=zstd same/two && mv same/two.zst same/f.zst
+            # shellcheck disable=SC2086
+            expect_status 3 "$TREEMILL" decompress -q -r --force --remove-source $model same
+            check "$size $model: both are still there" \
+                [ "$(find same -name 'f*' | wc -l)" = 2 -a -e same/f ]
+        done
+    done
+}
+
 # Behind a member something that is none, or one whose header is broken.
 test_trailing() {
     echo first | gzip >good.gz
@@ -198,5 +218,6 @@ test_first_name_gone
 test_in_the_way
 test_output_inside
 test_remove_source
+test_same_name
 test_trailing
 finish
