@@ -19,6 +19,7 @@
 
 struct estimate;
 struct file_record;
+struct placing;
 struct selection;
 struct signals;
 
@@ -109,7 +110,10 @@ bool job_make_output_directory(struct job *job);
 /* A disk that is full or broken will be so for the next file, too. */
 bool job_write_is_fatal(struct tm_fault fault);
 /* Of a file that has an output on disk: --remove-source. Says why it stays. */
-void job_remove_source(struct job *job, const char *path, const struct file_record *file);
+void job_remove_source(struct job *job, const struct placing *placing, const char *path,
+                       const struct file_record *file);
+/* For struct placing, before the job makes anything. */
+int64_t job_replace_until_ns(const struct options *options);
 /* For the sink: a file that is rightly left as it is; -v tells. */
 void job_pass_over(struct job *job, const struct item_view *view, const struct file_record *file);
 /* "-" is among the operands. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "cli/job.h"
 #include "stages/batch.h"
@@ -58,13 +59,24 @@ bool job_write_is_fatal(struct tm_fault fault)
             fault.detail == EROFS || fault.detail == EPIPE || fault.detail == EFBIG);
 }
 
-void job_remove_source(struct job *job, const char *path, const struct file_record *file)
+int64_t job_replace_until_ns(const struct options *options)
 {
-    int error = file->flags & FILE_CHANGED
-                    ? -ESTALE
-                    : placing_remove_source(path, file->path_bytes, &file->stat);
+    struct timespec now;
+    if (!options->remove_source)
+        return 0;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that files get their times from */
+    return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void job_remove_source(struct job *job, const struct placing *placing, const char *path,
+                       const struct file_record *file)
+{
+    int error = file->flags & FILE_CHANGED ? -ESTALE : placing_remove_source(placing, path, file);
     if (error == -ESTALE)
         report_error_text(job->report, path, "remove", "kept: it has changed");
+    else if (error == -EEXIST)
+        report_error_text(job->report, path, "remove",
+                          "kept: something else has the name of its output");
     else if (error)
         report_error(job->report, path, fault_system(TM_OP_REMOVE, error), NULL);
 }

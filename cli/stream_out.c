@@ -1,6 +1,7 @@
 #include "cli/stream_out.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pipeline/io.h"
@@ -25,12 +26,16 @@ int stream_out_write(void *context, const void *data, size_t bytes)
     return wrote < 0 ? (int)wrote : 0;
 }
 
-int stream_out_publish(struct stream_out *out, const char *path, size_t path_bytes,
-                       const struct file_stat *stat)
+int stream_out_publish(struct stream_out *out, const char *path, struct file_record *file)
 {
+    struct stat made;
     if (!out->target)
         return 0;
-    int error = placing_inherit(out->target, path, path_bytes, stat);
+    int error = placing_inherit(out->target, path, file->path_bytes, &file->stat);
+    if (!error && fstat(target_fd(out->target), &made) < 0)
+        error = -errno;
+    if (!error)
+        file->trace = (struct publish_trace){.device = made.st_dev, .inode = made.st_ino};
     if (!error && out->placing->sync && fsync(target_fd(out->target)) < 0)
         error = -errno;
     if (!error)

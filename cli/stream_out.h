@@ -16,9 +16,9 @@ struct stream_out {
 int stream_out_begin(struct stream_out *out, const char *path, size_t path_bytes);
 /* As codec_write; context: struct stream_out. */
 int stream_out_write(void *context, const void *data, size_t bytes);
-/* The file is whole: it gets what its source has, and its name. 0 or -errno. */
-int stream_out_publish(struct stream_out *out, const char *path, size_t path_bytes,
-                       const struct file_stat *stat);
+/* The file is whole: it gets what its source has, and its name; file->trace tells which it is. 0
+ * or -errno. */
+int stream_out_publish(struct stream_out *out, const char *path, struct file_record *file);
 /* Leaves nothing of a file that was begun. */
 void stream_out_drop(struct stream_out *out);
 

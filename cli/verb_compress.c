@@ -62,7 +62,7 @@ static void begin_stream(struct compress_verb *verb, const char *path, size_t pa
         fail_stream(verb, fault_system(operation, error));
 }
 
-static void end_stream(struct compress_verb *verb, const char *path, const struct file_record *file)
+static void end_stream(struct compress_verb *verb, const char *path, struct file_record *file)
 {
     int error = codec_stream_end(verb->stream, stream_out_write, &verb->out);
     if (!error && verb->place.only_smaller && verb->out.bytes >= verb->input_bytes) {
@@ -71,7 +71,7 @@ static void end_stream(struct compress_verb *verb, const char *path, const struc
     }
     uint64_t bytes = verb->out.bytes;
     if (!error)
-        error = stream_out_publish(&verb->out, path, file->path_bytes, &file->stat);
+        error = stream_out_publish(&verb->out, path, file);
     if (error)
         fail_stream(verb, fault_system(TM_OP_WRITE, error));
     else
@@ -148,7 +148,7 @@ static int take_record(struct compress_verb *verb, const struct item_view *view,
     if (!error && job->events)
         error = job_send_event(job, job->options->manifest ? &verb->hash : NULL, view, index);
     if (!error && job->options->remove_source)
-        job_remove_source(job, path, file);
+        job_remove_source(job, &verb->place.placing, path, file);
     return error;
 }
 
@@ -205,6 +205,7 @@ static bool choose_output(struct compress_verb *verb)
                               : gzip          ? ".gz"
                                               : ".zst",
                     .replace = options->force,
+                    .replace_until_ns = job_replace_until_ns(options),
                     .sync = options->fsync != FSYNC_NONE || options->remove_source},
         .only_smaller = options->only_smaller,
     };

@@ -65,7 +65,7 @@ static void take_chunk(struct expand_verb *verb, const struct item_view *view)
     if (verb->is_open)
         verb->job.output_bytes += bytes;
     if (!error && view->item->last && verb->is_open && !verb->expand.tests)
-        error = stream_out_publish(&verb->out, path, file->path_bytes, &file->stat);
+        error = stream_out_publish(&verb->out, path, file);
     if (error)
         fail_stream(verb, fault_system(TM_OP_WRITE, error));
     if (!view->item->last)
@@ -119,7 +119,7 @@ static int take_record(struct expand_verb *verb, const struct item_view *view, u
     if (job->options->remove_source && file->flags & FILE_TRAILING)
         report_error_text(job->report, path, "remove", "kept: not all of it is in the output");
     else if (job->options->remove_source)
-        job_remove_source(job, path, file);
+        job_remove_source(job, &verb->expand.placing, path, file);
     return job->events ? job_send_event(job, NULL, view, index) : 0;
 }
 
@@ -164,6 +164,7 @@ static bool choose_output(struct expand_verb *verb)
     verb->expand = (struct expand_job){
         .placing = {.directory = options->output,
                     .replace = options->force,
+                    .replace_until_ns = job_replace_until_ns(options),
                     .sync = options->fsync != FSYNC_NONE || options->remove_source},
         .tests = tests,
         .leaves_whole = to_stdout,

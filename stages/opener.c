@@ -81,9 +81,11 @@ int opener_open(const char *path, size_t path_bytes, int flags)
             break;
         io_sync_execute(&chain);
     }
-    io_add(&chain,
-           (struct io_op){
-               .code = IO_OPEN, .dir = opener.base, .path = path + opener.offset, .flags = flags});
+    /* The path may go on behind these bytes. */
+    memcpy(opener.piece, path + opener.offset, path_bytes - opener.offset);
+    opener.piece[path_bytes - opener.offset] = '\0';
+    io_add(&chain, (struct io_op){
+                       .code = IO_OPEN, .dir = opener.base, .path = opener.piece, .flags = flags});
     opener_add_close(&opener, &chain);
     io_sync_execute(&chain);
     return (int)chain.op[0].result;

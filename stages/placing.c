@@ -73,6 +73,7 @@ int placing_open(const struct placing *placing, const char *path, size_t path_by
     if (error)
         return error;
     struct target_options options = {.replace = placing->replace,
+                                     .replace_until_ns = placing->replace_until_ns,
                                      .sync = placing->sync,
                                      .makes_directories = placing->directory != NULL,
                                      .mode = 0600}; /* until it gets its file's */
@@ -114,6 +115,7 @@ void placing_request(const struct placing *placing, const char *output, const ch
         .directory_bytes = slash ? (size_t)(slash + 1 - output) : 0,
         .name = slash ? slash + 1 : output,
         .replace = placing->replace,
+        .replace_until_ns = placing->replace_until_ns,
         .sync = placing->sync,
         .mode = 0666,
         .stat = is_regular ? &file->stat : NULL,
@@ -134,23 +136,38 @@ int placing_inherit(const struct target *target, const char *path, size_t path_b
 
 /* Removing. */
 
-/* The directory of a path, open; or -errno. */
-static int open_directory(const char *path, size_t path_bytes)
+/* 0; -EEXIST: under the output's name there is something else, as where two files have one name for
+ * their outputs. */
+static int check_output(const struct placing *placing, const char *path,
+                        const struct file_record *file)
 {
-    char *copy = strndup(path, path_bytes);
-    int fd = copy ? shortage_open(copy, path_bytes, O_PATH | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
-    free(copy);
-    return fd;
+    char *output;
+    struct stat status;
+    int error = placing_path(placing, path, file->path_bytes, &output);
+    if (error)
+        return error;
+    if (lstat(output, &status) < 0)
+        error = -errno;
+    else if (status.st_ino != file->trace.inode || status.st_dev != file->trace.device)
+        error = -EEXIST;
+    free(output);
+    return error;
 }
 
-int placing_remove_source(const char *path, size_t path_bytes, const struct file_stat *stat)
+int placing_remove_source(const struct placing *placing, const char *path,
+                          const struct file_record *file)
 {
+    const struct file_stat *stat = &file->stat;
+    size_t path_bytes = file->path_bytes;
+    int mismatch = check_output(placing, path, file);
+    if (mismatch)
+        return mismatch;
     const char *slash = memrchr(path, '/', path_bytes);
     size_t directory_bytes = slash ? (size_t)(slash + 1 - path) : 0;
     const char *name = path + directory_bytes;
     int directory = AT_FDCWD;
     if (directory_bytes) {
-        directory = open_directory(path, directory_bytes);
+        directory = shortage_open(path, directory_bytes, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
             return directory;
     }

@@ -13,6 +13,9 @@ struct placing {
     const char *directory; /* outputs are mirrored below it; NULL: beside the inputs */
     const char *suffix; /* compressing: added to the name; NULL: decompressing, one is taken off */
     bool replace;
+    /* Not what this job has made of another file, whose only form it may be by then: its beginning.
+     * 0: whatever it is. */
+    int64_t replace_until_ns;
     bool sync; /* each is on disk before it gets its name */
 };
 
@@ -39,8 +42,9 @@ int placing_open(const struct placing *placing, const char *path, size_t path_by
 int placing_inherit(const struct target *target, const char *path, size_t path_bytes,
                     const struct file_stat *stat);
 
-/* Removes a file that its output has replaced, if it is still the one that was read. 0; -ESTALE: it
- * is not; -errno. */
-int placing_remove_source(const char *path, size_t path_bytes, const struct file_stat *stat);
+/* Removes a file that its output has replaced, if it is still the one that was read, and its output
+ * the one that was made (file->trace). 0; -ESTALE: it is not; -EEXIST: that is not; -errno. */
+int placing_remove_source(const struct placing *placing, const char *path,
+                          const struct file_record *file);
 
 #endif

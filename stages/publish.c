@@ -39,6 +39,13 @@ static struct publish_trace trace_of(const struct statx *status)
     return trace;
 }
 
+static bool is_too_new(const struct publisher *publisher)
+{
+    const struct statx_timestamp *changed = &publisher->status.stx_ctime;
+    int64_t until_ns = publisher->request.replace_until_ns;
+    return until_ns && changed->tv_sec * 1000000000 + changed->tv_nsec >= until_ns;
+}
+
 /* What has the name. */
 static void looked(struct publisher *publisher)
 {
@@ -47,7 +54,7 @@ static void looked(struct publisher *publisher)
     if (before && before->inode && before->inode == found.inode && before->device == found.device &&
         before->born_ns == found.born_ns)
         publisher->phase = PHASE_SYNC_NAME; /* which it may not have come to */
-    else if (!publisher->request.replace)
+    else if (!publisher->request.replace || is_too_new(publisher))
         end_with(publisher, PUBLISH_EXISTS);
 }
 

@@ -33,14 +33,15 @@
 
 /* All that is pointed to stays valid and unchanged until PUBLISH_DONE, _EXISTS or _FAILED. */
 struct publish_request {
-    int base;               /* AT_FDCWD or an open directory, may be O_PATH */
-    const char *directory;  /* path from there, links in it being followed */
-    size_t directory_bytes; /* 0: `base` itself */
-    const char *name;       /* a single component, NUL-terminated */
-    bool replace;           /* what has the name already, if it is no directory; a link itself */
-    bool sync;              /* file and name are on disk before it is done */
-    bool more;              /* data comes by publish_write(): see PUBLISH_OPEN */
-    const void *data;       /* all of it, or the first piece */
+    int base;                 /* AT_FDCWD or an open directory, may be O_PATH */
+    const char *directory;    /* path from there, links in it being followed */
+    size_t directory_bytes;   /* 0: `base` itself */
+    const char *name;         /* a single component, NUL-terminated */
+    bool replace;             /* what has the name already, if it is no directory; a link itself */
+    int64_t replace_until_ns; /* only what was changed before this time; 0: whatever it is */
+    bool sync;                /* file and name are on disk before it is done */
+    bool more;                /* data comes by publish_write(): see PUBLISH_OPEN */
+    const void *data;         /* all of it, or the first piece */
     size_t bytes;
     uint32_t mode; /* permissions, less the umask; if `stat` is NULL */
     /* Owner and group as far as they are permitted, mode, time of modification. May be NULL. */

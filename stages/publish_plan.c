@@ -34,7 +34,7 @@ static enum planned plan_look(struct publisher *publisher, struct io_chain *chai
     const struct publish_request *request = &publisher->request;
     bool was_tried = request->trace && request->trace->inode;
     /* A small file is sooner written in vain now and then than each name is looked up. */
-    if (!was_tried && (request->replace || !request->more))
+    if (!was_tried && !request->replace_until_ns && (request->replace || !request->more))
         return PLAN_ON;
     add(publisher, chain,
         (struct io_op){.code = IO_STAT,
@@ -42,7 +42,7 @@ static enum planned plan_look(struct publisher *publisher, struct io_chain *chai
                        .path = request->name,
                        .flags = AT_SYMLINK_NOFOLLOW,
                        .data = &publisher->status,
-                       .size = STATX_INO | STATX_BTIME});
+                       .size = STATX_INO | STATX_BTIME | STATX_CTIME});
     return PLAN_AFTER;
 }
 

@@ -144,6 +144,12 @@ static int open_temporary(struct target *target)
     return 0;
 }
 
+static bool is_too_new(const struct target *target, const struct stat *status)
+{
+    int64_t until_ns = target->options.replace_until_ns;
+    return until_ns && status->st_ctim.tv_sec * 1000000000 + status->st_ctim.tv_nsec >= until_ns;
+}
+
 /* Whether the path can get its file in the end is asked before any work is done. */
 static int open_file(struct target *target)
 {
@@ -157,7 +163,7 @@ static int open_file(struct target *target)
             target->fd = open(path, O_WRONLY | O_CLOEXEC);
             return target->fd < 0 ? -errno : 0;
         }
-        if (!target->options.replace)
+        if (!target->options.replace || is_too_new(target, &status))
             return -EEXIST;
     } else if (path[strlen(path) - 1] == '/') {
         return -EISDIR; /* it could only be the name of a directory */

@@ -18,7 +18,8 @@
 struct target;
 
 struct target_options {
-    bool replace;           /* an existing file */
+    bool replace;             /* an existing file */
+    int64_t replace_until_ns; /* only one that was changed before this time; 0: any */
     bool sync;              /* its name is on disk before target_publish() returns; the data is the
                                caller's to sync */
     bool makes_directories; /* those on the way that are missing */

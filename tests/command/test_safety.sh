@@ -119,6 +119,48 @@ test_output_inside() {
     check "outputs of a run before are not compressed once more" [ ! -e in/a/g.gz.gz ]
 }
 
+# Small and large files, beside themselves and elsewhere, below directories and not.
+test_remove_source() {
+    local where
+    for where in "" "-o there/new"; do
+        rm -rf from there small* && mkdir -p from/er
+        head -c 100 /dev/urandom | tee small >from/er/small
+        head -c 9000000 /dev/urandom >from/er/large
+        cp -r from copy
+        # shellcheck disable=SC2086
+        expect_status 0 "$TREEMILL" compress -q -r --remove-source $where small from
+        check "compress $where: only outputs are left" \
+            [ -z "$(find small from -type f ! -name '*.gz' 2>/dev/null)" ]
+        # shellcheck disable=SC2086
+        [ -z "$where" ] || { cp -r there/new/. . && rm -r there; }
+        expect_status 0 "$TREEMILL" decompress -q -r --remove-source $where small.gz from
+        check "decompress $where: no inputs are left" [ -z "$(find small* from -name '*.gz' 2>/dev/null)" ]
+        [ -z "$where" ] || cp -r there/new/. .
+        check "$where: the same" diff -r from copy
+        rm -r copy
+    done
+}
+
+# Two files whose outputs have one name: no more of them are removed than there are outputs.
+test_same_name() {
+    local model size
+    for model in "" "--compress=uring:8" "--compress=epoll:8" "--compress=processes:2"; do
+        [[ $model != *processes* ]] || with_processes || continue
+        [[ $model != *uring* ]] || has_model uring || continue
+        for size in 100 3000000; do
+            rm -rf same && mkdir same
+            head -c "$size" /dev/urandom >same/one
+            "$TREEMILL" compress -q same/one && mv same/one.gz same/f.gz
+            head -c "$size" /dev/urandom >same/two
+            "$TREEMILL" compress -q --format=zstd same/two && mv same/two.zst same/f.zst
+            # shellcheck disable=SC2086
+            expect_status 3 "$TREEMILL" decompress -q -r --force --remove-source $model same
+            check "$size $model: both are still there" \
+                [ "$(find same -name 'f*' | wc -l)" = 2 -a -e same/f ]
+        done
+    done
+}
+
 # Behind a member something that is none, or one whose header is broken.
 test_trailing() {
     echo first | gzip >good.gz
@@ -175,5 +217,7 @@ test_block_size
 test_first_name_gone
 test_in_the_way
 test_output_inside
+test_remove_source
+test_same_name
 test_trailing
 finish
