@@ -73,10 +73,22 @@ int archive_out_choose(const struct options *options, struct pack_job *pack, cha
                  ".tzst .zip); --format tells it");
         return -EINVAL;
     }
+    bool compression = options->level != LEVEL_DEFAULT || options->engine || options->rsyncable ||
+                       options->single_member || options->long_log;
+    if (format == ARCHIVE_TAR && compression) {
+        snprintf(error, capacity,
+                 "a plain tar is not compressed (--level, --engine, --rsyncable, --single-member "
+                 "and --long are for those that are)");
+        return -EINVAL;
+    }
+    if (format == ARCHIVE_ZIP && options->xattrs) {
+        snprintf(error, capacity, "zip has no place for extended attributes (--xattrs)");
+        return -EINVAL;
+    }
     *pack = (struct pack_job){
         .format = format == ARCHIVE_ZIP ? PACK_ZIP : PACK_TAR,
         .is_compressed = format != ARCHIVE_TAR,
-        .attributes = options->xattrs && !options->reproducible && format != ARCHIVE_ZIP,
+        .attributes = options->xattrs && !options->reproducible,
         .archive = {.numeric_owner = options->numeric_owner, .reproducible = options->reproducible},
     };
     if (choose_times(&pack->archive, error, capacity))

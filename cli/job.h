@@ -104,6 +104,9 @@ void job_stop(struct job *job);
 /* Opens an output of the job: a file that exists is replaced with --force only, and none of the
  * job's own outputs is taken for input. False: said why. */
 bool job_open_output(struct job *job, const char *path, struct output **output);
+/* Whether what a job writes besides its files goes to places of their own; `to_stdout`: its data
+ * goes to standard output. False: said why. */
+bool job_check_outputs(struct job *job, bool to_stdout);
 /* Of a job that writes many files below options->output, if that is given: it is there, and what
  * is in it is no input. False: said why. */
 bool job_make_output_directory(struct job *job);

@@ -27,6 +27,22 @@ bool job_open_output(struct job *job, const char *path, struct output **out)
     return !error;
 }
 
+bool job_check_outputs(struct job *job, bool to_stdout)
+{
+    const struct options *options = job->options;
+    bool lists = options->manifest && strcmp(options->manifest, "-") == 0;
+    if (to_stdout + lists + options->json > 1) {
+        job_usage(job, "standard output takes one of these only: data, --manifest=-, --json");
+        return false;
+    }
+    if (options->manifest && options->output && !lists &&
+        strcmp(options->manifest, options->output) == 0) {
+        job_usage(job, "%s: the output and its manifest are two files", options->manifest);
+        return false;
+    }
+    return true;
+}
+
 bool job_make_output_directory(struct job *job)
 {
     const char *path = job->options->output;

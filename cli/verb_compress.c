@@ -198,6 +198,8 @@ static bool choose_output(struct compress_verb *verb)
         job_usage(&verb->job, "compressed data is not written to a terminal (--force does it)");
         return false;
     }
+    if (!job_check_outputs(&verb->job, verb->to_stdout))
+        return false;
     verb->place = (struct place_job){
         .squeeze = &verb->squeeze,
         .placing = {.directory = options->output,

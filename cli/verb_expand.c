@@ -161,6 +161,8 @@ static bool choose_output(struct expand_verb *verb)
         job_usage(&verb->job, "standard output goes with neither --output nor --remove-source");
         return false;
     }
+    if (!job_check_outputs(&verb->job, to_stdout))
+        return false;
     verb->expand = (struct expand_job){
         .placing = {.directory = options->output,
                     .replace = options->force,

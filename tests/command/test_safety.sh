@@ -210,7 +210,24 @@ test_many_attributes() {
         [ "$(tar --xattrs -tvvf marked.tar | grep -c 'user.mark')" = 500 ]
 }
 
+# Standard output is one stream; a manifest does not replace its archive.
+test_one_output_each() {
+    local options
+    echo x >one
+    for options in "create --json --format=tar -" "create --manifest=- --format=tar -" \
+        "create --manifest=- --json one.tar" "create -f --manifest=one.tar one.tar" \
+        "create -9 one.tar" "create --xattrs one.zip" "compress --json -c" \
+        "compress --manifest=- -c"; do
+        # shellcheck disable=SC2086
+        expect_status 2 "$TREEMILL" $options one
+        check "$options: nothing is written" [ ! -e one.tar -a ! -e one.zip ]
+    done
+    expect_status 0 "$TREEMILL" create -q --manifest=- one.tar one
+    check "a manifest alone may go there" [ "$(cut -c 65- out)" = "  one" ]
+}
+
 test_growing
+test_one_output_each
 test_many_attributes
 test_many_pax_headers
 test_block_size
