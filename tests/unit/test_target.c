@@ -132,6 +132,8 @@ START_TEST(places)
     ck_assert_int_eq(target_publish(target), 0);
     target_discard(target);
     ck_assert_int_eq(access("x/y/z/a", F_OK), 0);
+    ck_assert_int_eq(target_open("/dev/null", &options, &target), -EEXIST);
+    options.in_place = true;
     ck_assert_int_eq(target_open("/dev/null", &options, &target), 0);
     ck_assert(target_is_special(target));
     ck_assert_int_eq(target_publish(target), 0);
