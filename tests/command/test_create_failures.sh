@@ -174,14 +174,14 @@ set -m
 for model in "" "$model_threads" "$model_processes"; do
     for signal in INT:130 TERM:143; do
         # shellcheck disable=SC2086  # options are words
-        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" create -q -12 $model results/a.tar.gz big several
+        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" create -q -T 2 -12 $model results/a.tar.gz big several
         check "no archive, $signal $model" nothing_left
         # shellcheck disable=SC2086  # options are words
-        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" compress -q -12 $model -o results big
+        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" compress -q -T 2 -12 $model -o results big
         check "no output, $signal $model" [ -z "$(find results -type f)" ]
         rm -rf results/*
         # shellcheck disable=SC2086  # options are words
-        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" compress -qr -12 $model -o results several
+        interrupted ${signal%:*} ${signal#*:} "$TREEMILL" compress -qr -T 2 -12 $model -o results several
         check "whole outputs only, $signal $model" find results -type f -exec gzip -t {} +
         rm -rf results/*
         # shellcheck disable=SC2086  # options are words
