@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/coding.h"
 #include "pipeline/io.h"
 #include "stages/zip.h"
-
-/* Larger blocks compress better, and are the unit that one worker has in hand. gzip's window is 32
- * KiB: on a source tree blocks of 1 MiB give 0.3 % over no blocks at all. zstd's is 2 MiB at its
- * default level. */
-#define BLOCK_BYTES      ((size_t)1 << 20)
-#define BLOCK_BYTES_ZSTD ((size_t)2 << 20)
 
 struct archive_out {
     const struct pack_job *pack;
@@ -93,26 +88,11 @@ int archive_out_choose(const struct options *options, struct pack_job *pack, cha
     };
     if (choose_times(&pack->archive, error, capacity))
         return -EINVAL;
-    struct codec_request request = {
-        .format = format == ARCHIVE_ZIP       ? CODEC_DEFLATE
-                  : format == ARCHIVE_TAR_ZST ? CODEC_ZSTD
-                                              : CODEC_GZIP,
-        .engine = (enum codec_engine)options->engine,
-        .level = options->level == LEVEL_DEFAULT ? CODEC_LEVEL_DEFAULT : (int)options->level,
-        .single_member = options->single_member,
-        .rsyncable = options->rsyncable,
-        .long_log = options->long_log,
-    };
+    struct codec_request request =
+        coding_request(options, format == ARCHIVE_ZIP       ? CODEC_DEFLATE
+                                : format == ARCHIVE_TAR_ZST ? CODEC_ZSTD
+                                                            : CODEC_GZIP);
     return pack->is_compressed ? codec_plan_make(&request, &pack->codec, error, capacity) : 0;
-}
-
-size_t archive_out_block_bytes(const struct pack_job *pack)
-{
-    if (!pack->is_compressed || pack->codec.request.format != CODEC_ZSTD)
-        return BLOCK_BYTES;
-    if (pack->codec.request.long_log)
-        return (size_t)1 << pack->codec.request.long_log;
-    return BLOCK_BYTES_ZSTD;
 }
 
 /* Writing. */

@@ -13,8 +13,6 @@ struct archive_out;
  * one line in error. */
 int archive_out_choose(const struct options *options, struct pack_job *pack, char *error,
                        size_t capacity);
-/* Bytes of input in a block, which is a part of the archive's form. */
-size_t archive_out_block_bytes(const struct pack_job *pack);
 
 /* Both outlive it. 0 or -errno. */
 int archive_out_create(const struct pack_job *pack, struct output *output,

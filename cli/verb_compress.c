@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/coding.h"
 #include "cli/input.h"
 #include "cli/job.h"
 #include "cli/manifest_out.h"
@@ -15,10 +16,6 @@
 #include "cli/verbs.h"
 #include "stages/place.h"
 #include "stages/squeeze.h"
-
-/* Larger blocks compress better; see cli/archive_out.c. */
-#define BLOCK_BYTES      ((size_t)1 << 20)
-#define BLOCK_BYTES_ZSTD ((size_t)2 << 20)
 
 struct compress_verb {
     struct job job;
@@ -223,14 +220,8 @@ static bool choose_codec(struct compress_verb *verb)
 {
     const struct options *options = verb->job.options;
     char error[256];
-    struct codec_request request = {
-        .format = options->file_format == FILE_FORMAT_GZIP ? CODEC_GZIP : CODEC_ZSTD,
-        .engine = (enum codec_engine)options->engine,
-        .level = options->level == LEVEL_DEFAULT ? CODEC_LEVEL_DEFAULT : (int)options->level,
-        .single_member = options->single_member,
-        .rsyncable = options->rsyncable,
-        .long_log = options->long_log,
-    };
+    struct codec_request request =
+        coding_request(options, options->file_format == FILE_FORMAT_GZIP ? CODEC_GZIP : CODEC_ZSTD);
     if (codec_plan_make(&request, &verb->squeeze.codec, error, sizeof error)) {
         job_usage(&verb->job, "%s", error);
         return false;
@@ -251,7 +242,6 @@ static bool plan(struct compress_verb *verb)
     struct job *job = &verb->job;
     const struct options *options = job->options;
     char text[160], error[256] = "";
-    bool is_zstd = verb->squeeze.codec.request.format == CODEC_ZSTD;
     codec_plan_describe(&verb->squeeze.codec, text, sizeof text);
     struct plan_request request = {
         .options = options,
@@ -262,9 +252,7 @@ static bool plan(struct compress_verb *verb)
         .compress_text = text,
         .write_stage = verb->to_stdout ? NULL : &place_stage,
         .write_job = &verb->place,
-        .shape = {.block_bytes = options->long_log ? (size_t)1 << options->long_log
-                                 : is_zstd         ? BLOCK_BYTES_ZSTD
-                                                   : BLOCK_BYTES,
+        .shape = {.block_bytes = coding_block_bytes(&verb->squeeze.codec.request),
                   .files_max = BATCH_FILES_DEFAULT},
         .output_bytes = squeeze_output_bytes,
         .every_chunk = true,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/archive_out.h"
+#include "cli/coding.h"
 #include "cli/input.h"
 #include "cli/job.h"
 #include "cli/listing.h"
@@ -151,7 +152,7 @@ static bool plan(struct create_verb *verb)
         .hash = hashes ? &verb->hash : NULL,
         .compress_stage = &pack_stage,
         .compress_job = &verb->pack,
-        .shape = {.block_bytes = archive_out_block_bytes(&verb->pack),
+        .shape = {.block_bytes = coding_block_bytes(&verb->pack.codec.request),
                   .files_max = BATCH_FILES_MAX,
                   .overhead_bytes = pack_overhead_bytes(&verb->pack)},
         .output_bytes = pack_output_bytes,

@@ -446,7 +446,6 @@ const struct stage_ops expand_stage = {
 int expand_to(const struct expand_job *job, const struct item_view *view, unsigned index,
               int (*write)(void *context, const void *data, size_t bytes), void *context)
 {
-    struct file_record *file = &batch_of(view)->file[index];
     struct io_chain chain = {.stop_fd = -1};
     void *state;
     int error = expander_open((void *)job, &state);
@@ -464,7 +463,6 @@ int expand_to(const struct expand_job *job, const struct item_view *view, unsign
             io_sync_execute(&chain);
     } while (!error && expander->index == index &&
              (chain.count || expander->phase != EXPANDER_NEXT));
-    (void)file;
     expander_close(expander);
     return error;
 }
