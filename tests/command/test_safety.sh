@@ -131,8 +131,8 @@ test_remove_source() {
         expect_status 0 "$TREEMILL" compress -q -r --remove-source $where small from
         check "compress $where: only outputs are left" \
             [ -z "$(find small from -type f ! -name '*.gz' 2>/dev/null)" ]
-        # shellcheck disable=SC2086
         [ -z "$where" ] || { cp -r there/new/. . && rm -r there; }
+        # shellcheck disable=SC2086
         expect_status 0 "$TREEMILL" decompress -q -r --remove-source $where small.gz from
         check "decompress $where: no inputs are left" [ -z "$(find small* from -name '*.gz' 2>/dev/null)" ]
         [ -z "$where" ] || cp -r there/new/. .
