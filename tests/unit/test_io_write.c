@@ -192,7 +192,6 @@ START_TEST(a_reader_that_goes_is_an_error)
 END_TEST
 
 #define ERRORS 2
-#ifdef TREEMILL_CRASH_POINTS
 START_TEST(an_error_ends_the_chain)
 {
     static const char *const texts[ERRORS] = {"enospc:2", "eio:2"};
@@ -224,7 +223,6 @@ START_TEST(an_error_ends_the_chain)
     end();
 }
 END_TEST
-#endif
 
 START_TEST(devices_say_what_is_wrong)
 {

@@ -322,7 +322,6 @@ START_TEST(data_in_pieces)
 END_TEST
 
 #define ERRORS 4
-#ifdef TREEMILL_CRASH_POINTS
 START_TEST(what_fails_leaves_nothing)
 {
     static const struct {
@@ -348,7 +347,6 @@ START_TEST(what_fails_leaves_nothing)
     end(0);
 }
 END_TEST
-#endif
 
 START_TEST(an_attempt_knows_what_the_one_before_has_done)
 {
