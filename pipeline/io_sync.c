@@ -110,7 +110,7 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
     int64_t result;
     switch (op->code) {
     case IO_OPEN:
-        result = syscall(SYS_openat, op->dir, op->path, op->flags, op->mode);
+        result = openat(op->dir, op->path, op->flags, op->mode);
         break;
     case IO_WRITE:
         return io_write_all(op, fd, stop_fd);
@@ -137,7 +137,7 @@ static int64_t execute(const struct io_op *op, int fd, int stop_fd)
         break;
     case IO_CLOSE:
         /* Linux frees the descriptor even when close() is interrupted: never again. */
-        return syscall(SYS_close, fd) < 0 && errno != EINTR ? -errno : 0;
+        return close(fd) < 0 && errno != EINTR ? -errno : 0;
     case IO_PAUSE:
         nanosleep(&(struct timespec){.tv_nsec = (long)op->size}, NULL);
         return 0;

@@ -54,7 +54,10 @@ static int collect(int fd, uint64_t size_bytes, struct archive_extent *extents, 
 int extents_find(const char *path, size_t path_bytes, const struct file_stat *stat,
                  struct archive_extent **out, size_t *count)
 {
-    int fd = shortage_open(path, path_bytes, OPENER_FILE_FLAGS | O_NOFOLLOW);
+    int fd = -EMFILE;
+    /* Without the map the archive would be another one: what can be waited for is. */
+    for (int tries = 0; tries < 10 && opener_is_descriptor_shortage(fd); tries++)
+        fd = shortage_open(path, path_bytes, OPENER_FILE_FLAGS | O_NOFOLLOW);
     if (fd < 0)
         return 0; /* reading it will tell why */
     struct archive_extent *extents = malloc(EXTENTS_MAX * sizeof *extents);

@@ -131,8 +131,10 @@ for model in "${stage_models[@]}"; do
     by_model --write="$model"
     by_model --compress="$model" -T 3
 done
+compress=--compress=threads:2
+! with_processes || compress=--compress=processes:2
 # shellcheck disable=SC2086  # options are words
-by_model $model_processes --compress=processes:2 --manifest=manifest
+by_model $model_processes $compress --manifest=manifest
 check "the manifest" sha256sum --status -c manifest
 check "it names every file" [ "$(wc -l <manifest)" -eq "$(count tree)" ]
 rm -rf o
