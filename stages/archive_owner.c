@@ -8,8 +8,10 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "stages/archive_private.h"
+#include "stages/opener.h"
 
 #define SLOT_COUNT 64
 /* A group's entry lists its members, of whom there may be many thousands. */
@@ -84,17 +86,30 @@ static bool grow(struct owner_names *names)
     return true;
 }
 
+/* Other threads give theirs back. Without the name the archive would be another one, so this waits
+ * as long as files are waited for; false: long enough. */
+static bool waits_for_descriptor(int error, unsigned *pauses)
+{
+    enum { PAUSES_MAX = 2000 };
+    if (!opener_is_descriptor_shortage(-error) || ++*pauses > PAUSES_MAX)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    return true;
+}
+
 const char *owner_name(struct owner_names *names, enum owner_kind kind, uint32_t id)
 {
     struct slot *slot = &names->slot[kind][id % SLOT_COUNT];
     const char *name;
+    unsigned pauses = 0;
     int error;
 
     if (slot->asked && slot->id == id)
         return slot->name;
     do
         error = ask(names, kind, id, &name);
-    while (error == EINTR || (error == ERANGE && grow(names)));
+    while (error == EINTR || (error == ERANGE && grow(names)) ||
+           waits_for_descriptor(error, &pauses));
     free(slot->name);
     /* An answer that fails is like none: the number says it all. */
     *slot = (struct slot){id, true, !error && name && *name ? strdup(name) : NULL};
