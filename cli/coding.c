@@ -1,8 +1,8 @@
 #include "cli/coding.h"
 
 /* Larger blocks compress better, and are the unit that one worker has in hand. gzip's window is 32
- * KiB: on a source tree blocks of 1 MiB give 0.3 % over no blocks at all. zstd's is 2 MiB at its
- * default level. */
+ * KiB: of 159 MB of a source tree's tar, level 6 makes 0.2 % more in blocks of 1 MiB than in blocks
+ * of 64 MiB, 0.6 % more in blocks of 256 KiB. zstd's window is 2 MiB at its default level. */
 #define BLOCK_BYTES      ((size_t)1 << 20)
 #define BLOCK_BYTES_ZSTD ((size_t)2 << 20)
 

@@ -9,10 +9,11 @@
 
 #include "stages/codec_format.h"
 
-/* Which engine does a format's levels if nothing is said, first that fits. Measured on a source
- * tree of 1.3 GB, blocks of 1 MiB, one core: ISA-L's level 2 is four times as fast as zlib's
- * level 1 and makes less of it than `igzip -1`; libdeflate is twice as fast as zlib at each level,
- * and smaller. */
+/* Which engine does a format's levels if nothing is said, first that fits. Measured on 159 MB of a
+ * source tree's tar, blocks of 1 MiB, one core: ISA-L's level 2 takes a sixth of the time of zlib's
+ * level 1, and makes less of it than its own level 1 and than `igzip -1`; libdeflate takes between
+ * half (levels 1 and 6) and four fifths (level 9) of zlib's time at the same level, and makes less
+ * of it at each. */
 static const struct {
     enum codec_format format;
     int level_max;
