@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/scratch.h"
+
 static const struct {
     const char *directory, *suffix, *path, *output; /* NULL: the name has no known suffix */
 } rows[] = {
@@ -57,31 +59,6 @@ START_TEST(names)
 END_TEST
 
 /* Files. */
-
-static char directory[] = "/tmp/treemill-placing-XXXXXX";
-
-static void make_directory(void)
-{
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(chdir(directory), 0);
-}
-
-static void remove_directory(void)
-{
-    char command[80];
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void make_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
 
 static struct file_stat stat_of(const char *path)
 {
@@ -185,7 +162,7 @@ int main(void)
     tcase_add_loop_test(cases, names, 0, sizeof rows / sizeof *rows);
     suite_add_tcase(suite, cases);
     cases = tcase_create("files");
-    tcase_add_checked_fixture(cases, make_directory, remove_directory);
+    tcase_add_checked_fixture(cases, scratch_make, scratch_remove);
     tcase_add_test(cases, output_is_there);
     tcase_add_test(cases, stays_if_the_output_is_another);
     tcase_add_test(cases, removes_what_was_read);

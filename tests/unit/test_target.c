@@ -13,30 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/treemill-target-XXXXXX";
-
-static void setup(void)
-{
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(chdir(directory), 0);
-}
-
-static void teardown(void)
-{
-    char command[80];
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void make_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
+#include "tests/unit/scratch.h"
 
 static void expect_text(const char *path, const char *text)
 {
@@ -174,7 +151,7 @@ int main(void)
 {
     Suite *suite = suite_create("target");
     TCase *cases = tcase_create("target");
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, scratch_make, scratch_remove);
     tcase_add_test(cases, appears);
     tcase_add_test(cases, replaces);
     tcase_add_test(cases, came_first);
