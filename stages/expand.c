@@ -245,19 +245,6 @@ static void opened(struct expander *expander, const struct item_view *view,
              chain);
 }
 
-/* True: the directory was missing, and is there now: the output is begun again. */
-static bool make_directories(struct expander *expander, const struct item_view *view,
-                             struct file_record *file)
-{
-    struct tm_fault fault = expander->publisher.fault;
-    if (!expander->job->placing.directory || expander->made_directories ||
-        fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
-        return false;
-    expander->made_directories = true;
-    return target_make_directories(expander->path, expander->job->placing.sync) == 0 &&
-           begin_output(expander, view, file) == 0;
-}
-
 /* The input has ended. */
 static void finish(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
@@ -322,7 +309,9 @@ static void make_output(struct expander *expander, const struct item_view *view,
     case PUBLISH_FAILED:
         if (fault_is_set(file->fault)) /* it was given up */
             break;
-        if (make_directories(expander, view, file))
+        if (placing_makes_way(&expander->job->placing, expander->path, expander->publisher.fault,
+                              &expander->made_directories) &&
+            begin_output(expander, view, file) == 0)
             return;
         file->fault = expander->publisher.fault;
         break;

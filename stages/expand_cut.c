@@ -2,7 +2,6 @@
 #include "stages/expand.h"
 #include "stages/walk.h"
 
-
 static int begin_cuts(void *context, int fd, const struct file_stat *stat, void **state)
 {
     struct decode_limits limits = {EXPAND_CHUNK_BYTES, EXPAND_CHUNK_BYTES};

@@ -1,10 +1,7 @@
 #include "stages/place.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "stages/publish.h"
 
@@ -114,19 +111,6 @@ static bool next_file(struct placer *placer, struct strand *strand, const struct
     return false;
 }
 
-/* True: the directory was missing, and is there now: the file is begun again. */
-static bool make_directories(struct placer *placer, struct strand *strand,
-                             const struct item_view *view)
-{
-    struct tm_fault fault = strand->publisher.fault;
-    if (!placer->job->placing.directory || strand->made_directories ||
-        fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
-        return false;
-    strand->made_directories = true;
-    return target_make_directories(strand->path, placer->job->placing.sync) == 0 &&
-           begin_file(placer, strand, view) == 0;
-}
-
 /* False: the file in work is done. */
 static bool go_on(struct placer *placer, struct strand *strand, const struct item_view *view,
                   struct io_chain *chain)
@@ -139,7 +123,9 @@ static bool go_on(struct placer *placer, struct strand *strand, const struct ite
         file->fault = fault_system(TM_OP_CREATE, EEXIST);
         return false;
     case PUBLISH_FAILED:
-        if (make_directories(placer, strand, view))
+        if (placing_makes_way(&placer->job->placing, strand->path, strand->publisher.fault,
+                              &strand->made_directories) &&
+            begin_file(placer, strand, view) == 0)
             return go_on(placer, strand, view, chain);
         file->fault = strand->publisher.fault;
         return false;

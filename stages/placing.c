@@ -65,6 +65,15 @@ int placing_path(const struct placing *placing, const char *path, size_t path_by
     return 0;
 }
 
+bool placing_makes_way(const struct placing *placing, const char *output, struct tm_fault fault,
+                       bool *tried)
+{
+    if (!placing->directory || *tried || fault.kind != TM_FAULT_SYSTEM || fault.detail != ENOENT)
+        return false;
+    *tried = true;
+    return target_make_directories(output, placing->sync) == 0;
+}
+
 int placing_open(const struct placing *placing, const char *path, size_t path_bytes,
                  struct target **target)
 {

@@ -33,6 +33,11 @@ void placing_request(const struct placing *placing, const char *output, const ch
                      struct file_record *file, uint8_t *attributes,
                      struct publish_request *request);
 
+/* Whether an output failed because its directory below placing->directory was missing, and that was
+ * made now: then it is worth another attempt. `*tried` says that there was one already. Blocks. */
+bool placing_makes_way(const struct placing *placing, const char *output, struct tm_fault fault,
+                       bool *tried);
+
 /* Opens the output of a file. 0 or -errno, as placing_path() and target_open(). */
 int placing_open(const struct placing *placing, const char *path, size_t path_bytes,
                  struct target **target);

@@ -131,8 +131,7 @@ static int open_temporary(struct target *target)
     int error = open_nameless(target);
     if (error && error != -EOPNOTSUPP && error != -EISDIR && error != -EINVAL)
         return error;
-    if (!target->options.is_swept)
-        sweep_leftovers(target->directory, target->path);
+    sweep_leftovers(target->directory, target->path);
     if (error) {
         unlink(target->temporary); /* a leftover of a thread that had this number */
         target->fd =

@@ -26,8 +26,6 @@ struct target_options {
     bool in_place;          /* a device or pipe at the path is what is written to; else it is in the
                                way like any file */
     mode_t mode;            /* permissions, less the umask */
-    bool is_swept;          /* its directory is: where many files are made, looking through it for
-                               the leftovers of each takes long; see temporary_sweep() */
 };
 
 /* 0 or -errno; -EEXIST: there is one that must not be replaced; -EISDIR. The path is copied. */
