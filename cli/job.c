@@ -308,6 +308,15 @@ void job_stop(struct job *job)
     input_stop(); /* the walk may be waiting there for the next name */
 }
 
+int job_end_batch(struct job *job, const struct item_view *view, int error)
+{
+    if (batch_is_chunk(view) && view->item->last)
+        lane_stream_end(graph_lane(job->graph, LANE_DATA), view->item->stream);
+    if (error)
+        input_stop(); /* the walk need not wait for a next name */
+    return error;
+}
+
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file)
 {
     bool is_note = file->flags & FILE_NOT_FILE;

@@ -98,6 +98,9 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
 int job_send_event(struct job *job, const struct hash_job *hash, const struct item_view *view,
                    unsigned index);
 
+/* The last thing that the sink does with an item; returns `error`, which the sink is to return. */
+int job_end_batch(struct job *job, const struct item_view *view, int error);
+
 /* For the sink: ends the job before all names have been dealt with (--fail-fast). */
 void job_stop(struct job *job);
 
@@ -110,8 +113,10 @@ bool job_check_outputs(struct job *job, bool to_stdout);
 /* Of a job that writes many files below options->output, if that is given: it is there, and what
  * is in it is no input. False: said why. */
 bool job_make_output_directory(struct job *job);
-/* A disk that is full or broken will be so for the next file, too. */
-bool job_write_is_fatal(struct tm_fault fault);
+/* For the sink: whether the record's output could not be written for a reason that the next one's
+ * will not be spared, a full or broken disk: then the job is over, having failed. */
+bool job_ends_by_write(struct job *job, const struct item_view *view,
+                       const struct file_record *file);
 /* Of a file that has an output on disk: --remove-source. Says why it stays. */
 void job_remove_source(struct job *job, const struct placing *placing, const char *path,
                        const struct file_record *file);

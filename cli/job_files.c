@@ -67,12 +67,22 @@ bool job_make_output_directory(struct job *job)
     return true;
 }
 
-bool job_write_is_fatal(struct tm_fault fault)
+static bool write_is_fatal(struct tm_fault fault)
 {
     bool writes = fault.operation == TM_OP_WRITE || fault.operation == TM_OP_SYNC;
     return fault.kind == TM_FAULT_SYSTEM && writes &&
            (fault.detail == ENOSPC || fault.detail == EDQUOT || fault.detail == EIO ||
             fault.detail == EROFS || fault.detail == EPIPE || fault.detail == EFBIG);
+}
+
+bool job_ends_by_write(struct job *job, const struct item_view *view,
+                       const struct file_record *file)
+{
+    if (!write_is_fatal(file->fault))
+        return false;
+    job_fatal(job, batch_path(view, file), file->fault);
+    job_stop(job);
+    return true;
 }
 
 int64_t job_replace_until_ns(const struct options *options)

@@ -132,11 +132,8 @@ static int take_record(struct compress_verb *verb, const struct item_view *view,
         job_pass_over(job, view, file);
         return 0;
     }
-    if (job_write_is_fatal(file->fault)) {
-        job_fatal(job, path, file->fault);
-        job_stop(job);
+    if (job_ends_by_write(job, view, file))
         return 0;
-    }
     if (!job_take_record(job, view, file))
         return 0;
     if (!batch_is_chunk(view))
@@ -173,11 +170,7 @@ static int take_batch(void *context, const struct item_view *view)
         error = write_to_stdout(verb, view);
     for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
         error = take_record(verb, view, i);
-    if (batch_is_chunk(view) && view->item->last)
-        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    if (error)
-        input_stop(); /* the walk need not wait for a next name */
-    return error;
+    return job_end_batch(&verb->job, view, error);
 }
 
 /* Before and after. */

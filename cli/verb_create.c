@@ -119,11 +119,7 @@ static int take_batch(void *context, const struct item_view *view)
         error = archive_out_add(verb->archive, view);
     for (unsigned i = 0; i < batch->file_count && !error && !verb->job.failed; i++)
         error = take_record(verb, view, i);
-    if (batch_is_chunk(view) && view->item->last)
-        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    if (error)
-        input_stop(); /* the walk need not wait for a next name */
-    return error;
+    return job_end_batch(&verb->job, view, error);
 }
 
 /* Before and after. */
@@ -145,11 +141,11 @@ static bool plan(struct create_verb *verb)
     struct job *job = &verb->job;
     const struct options *options = &verb->inputs;
     char text[160], error_text[256] = "";
-    bool hashes = options->manifest || options->algorithms.count;
+    const struct hash_job *hash = hash_of(verb);
     struct plan_request request = {
         .options = options,
         .read = &verb->read,
-        .hash = hashes ? &verb->hash : NULL,
+        .hash = hash ? &verb->hash : NULL,
         .compress_stage = &pack_stage,
         .compress_job = &verb->pack,
         .shape = {.block_bytes = coding_block_bytes(&verb->pack.codec.request),
@@ -176,8 +172,7 @@ static bool plan(struct create_verb *verb)
         return false;
     }
     verb->pack.shape = job->plan.shape;
-    verb->pack.output_start =
-        hashes ? hash_output_bytes(&verb->hash, job->plan.shape.files_max) : 0;
+    verb->pack.output_start = hash ? hash_output_bytes(hash, job->plan.shape.files_max) : 0;
     verb->store = (struct store_job){
         .fd = fd,
         .ticket_offset = verb->pack.output_start + offsetof(struct packed, ticket),

@@ -67,13 +67,9 @@ static int take_batch(void *context, const struct item_view *view)
         if (job_take_record(&verb->job, view, &batch->file[i]) && verb->writes_events)
             error = job_send_event(&verb->job, &verb->hash, view, i);
     }
-    if (batch_is_chunk(view) && view->item->last)
-        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
     if (!error)
         error = flush_when_slow(verb);
-    if (error)
-        input_stop(); /* the walk need not wait for a next name */
-    return error;
+    return job_end_batch(&verb->job, view, error);
 }
 
 /* Before and after. */

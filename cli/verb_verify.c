@@ -172,11 +172,7 @@ static int take_batch(void *context, const struct item_view *view)
     int error = 0;
     for (unsigned i = 0; i < batch->file_count && !error; i++)
         error = take_record(verb, view, &batch->file[i]);
-    if (batch_is_chunk(view) && view->item->last)
-        lane_stream_end(graph_lane(verb->job.graph, LANE_DATA), view->item->stream);
-    if (error)
-        input_stop(); /* the walk need not wait for a next line */
-    return error;
+    return job_end_batch(&verb->job, view, error);
 }
 
 static uint32_t available_algorithms(void)
