@@ -96,6 +96,12 @@ void fault_text(struct tm_fault fault, const char *stage_name, char *text, size_
     case TM_FAULT_TRUNCATED:
         snprintf(text, capacity, "decompress: unexpected end of file");
         return;
+    case TM_FAULT_UNSAFE:
+        snprintf(text, capacity, "skipped: leads out of the target");
+        return;
+    case TM_FAULT_LIMIT:
+        snprintf(text, capacity, "extract: more comes out of it than is allowed");
+        return;
     case TM_FAULT_CONSUMED:
         snprintf(text, capacity, "%s: worker was killed, and what it had read is gone", stage);
         return;

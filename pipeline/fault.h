@@ -49,7 +49,9 @@ enum tm_fault_kind {
     TM_FAULT_SUFFIX,      /* its name does not end as that of a compressed file */
     TM_FAULT_FORMAT,      /* it is not compressed, or in no way that is known */
     TM_FAULT_CORRUPT,     /* compressed data is wrong */
-    TM_FAULT_TRUNCATED    /* compressed data ends too early */
+    TM_FAULT_TRUNCATED,   /* compressed data ends too early */
+    TM_FAULT_UNSAFE,      /* a member's name or link leads out of the target */
+    TM_FAULT_LIMIT        /* more than what is allowed to come out of an archive */
 };
 
 /* stage: index of the stage for SIGNAL and EXIT, see fault_text(). */

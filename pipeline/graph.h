@@ -132,7 +132,7 @@ struct stage_setup {
     unsigned depth;   /* for loops: chains in flight in each; else 0 */
 };
 
-#define LANE_STAGES_MAX 4
+#define LANE_STAGES_MAX 6
 #define GRAPH_LANES_MAX 2
 
 struct lane_setup {

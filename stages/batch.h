@@ -81,7 +81,11 @@ enum file_flags {
     FILE_HARD_LINK = 512, /* another name of the file whose path is the attachment */
     FILE_SPARSE = 1024,   /* its chunks are those of its extents; what is between them is zeros */
     FILE_TRAILING = 4096, /* something behind the compressed data was ignored */
-    FILE_NO_ATTRIBUTES = 2048 /* its extended attributes could not be kept */
+    FILE_NO_ATTRIBUTES = 2048, /* its extended attributes could not be kept */
+    /* Of members of archives: see member.h. */
+    FILE_PIECE = 8192,
+    FILE_PIECE_LAST = 16384,
+    FILE_LATER = 32768
 };
 
 /* What can be read only once, and has no length that is known beforehand. */

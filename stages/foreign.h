@@ -1,0 +1,62 @@
+/* foreign: what libarchive reads for us: archives of other kinds than tar (zip where unzip.h does
+ * not do it, 7z, cpio, ISO 9660, ar, xar, cab, rar, lha, warc, mtree), and filters other than gzip
+ * and zstd (bzip2, xz, lzma, lzip, lz4, lzop, compress, uu, rpm, ...).
+ *
+ * libarchive parses hostile input in C: it is called from a worker that may be a process, and from
+ * nowhere else but foreign_detect(). No filter that runs another program is ever enabled. Of one
+ * thread each.
+ */
+#ifndef TREEMILL_STAGES_FOREIGN_H
+#define TREEMILL_STAGES_FOREIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "stages/member.h"
+
+/* Filters one behind another: more is not an archive but an attack. */
+#define FOREIGN_FILTERS_MAX 4
+
+struct foreign;
+
+/* Opens what the descriptor has, from where it is on: as an archive; or only as a stream of bytes
+ * behind any filters (`filters_only`). The descriptor stays the caller's, must not be used
+ * meanwhile; it need not be seekable, but some formats are only read then. 0 or -errno: -EINVAL:
+ * no known format, -E2BIG: too many filters. */
+int foreign_open(int fd, bool filters_only, struct foreign **foreign);
+/* NULL is allowed. */
+void foreign_close(struct foreign *foreign);
+
+/* Archives. The next member: 1; 0: no more; or an error as of foreign_read(). */
+int foreign_next(struct foreign *foreign, const struct member **member);
+/* Of the member: whether its data has holes that come as such: pieces of foreign_read() then leave
+ * out parts of the file. */
+bool foreign_is_sparse(const struct foreign *foreign);
+/* The next bytes of the member's data, at most `capacity`: how many, and for which offset of the
+ * file (always the next one unless it is sparse); 0: no more. Streams: likewise.
+ * -EBADMSG: corrupt; -ENODATA: cut short; -ENOTSUP: a method or encryption that is not known;
+ * -ENOMEM; -errno of reading. */
+ptrdiff_t foreign_read(struct foreign *foreign, void *data, size_t capacity, uint64_t *offset);
+/* What the library says was wrong, in its words, one line, printable. Good until the next call. */
+const char *foreign_error(const struct foreign *foreign);
+/* "ISO9660, gzip": format and filters, once the first member is there. */
+const char *foreign_format(struct foreign *foreign, char *text, size_t capacity);
+/* Bytes of the file that have been read so far. */
+uint64_t foreign_position(const struct foreign *foreign);
+
+/* What begins a file, without decompressing more than the first block. Reads the descriptor with
+ * pread(2) only; what cannot seek is told from `start`, its first bytes. */
+enum foreign_kind {
+    FOREIGN_TAR,            /* plain */
+    FOREIGN_COMPRESSED_TAR, /* behind filters that are ours: gzip, zstd */
+    FOREIGN_FILTERED_TAR,   /* behind others of libarchive's */
+    FOREIGN_ZIP,
+    FOREIGN_OTHER, /* libarchive knows it */
+    FOREIGN_FILE,  /* gzip or zstd, and what is in it is no archive */
+    FOREIGN_NONE
+};
+enum foreign_kind foreign_detect(int fd);
+
+#endif
