@@ -140,7 +140,7 @@ static void sample_job(void *context, struct progress_snapshot *out)
     out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
     use_estimate(job, out);
     out->errors = report_error_count(job->report);
-    for (unsigned l = 0; l < 2; l++) {
+    for (unsigned l = job->plan.graph.lane_count; l-- > 0;) {
         struct tm_lane *lane = graph_lane(job->graph, l);
         for (unsigned s = 0; s < lane_stage_count(lane); s++)
             sample_stage(out, lane, s);
@@ -173,7 +173,7 @@ static void start_progress(struct job *job)
 
 static void note_plan(struct job *job)
 {
-    for (unsigned l = 0; l < 2; l++) {
+    for (unsigned l = job->plan.graph.lane_count; l-- > 0;) { /* in the order of the flow */
         const struct lane_setup *lane = &job->plan.graph.lane[l];
         for (unsigned s = 0; s < lane->stage_count; s++) {
             const struct stage_setup *stage = &lane->stage[s];
@@ -258,9 +258,7 @@ void job_report_failure(struct job *job, struct tm_graph *graph)
     }
 }
 
-bool job_run(struct job *job,
-             enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
-             void *context, bool directories_fail)
+bool job_run_source(struct job *job, int (*source)(void *context), void *context)
 {
     arm_crash_points(job);
     int error = graph_create(&job->plan.graph, &job->graph);
@@ -277,7 +275,7 @@ bool job_run(struct job *job,
             job_fatal(job, NULL, fault_system(TM_OP_START, error));
         return false;
     }
-    if (!directories_fail) /* the names are what a manifest lists then */
+    if (job->wants_estimate)
         job->estimate = estimate_create(job->options, job->selection);
     start_progress(job);
     struct signals signals = {
@@ -286,20 +284,44 @@ bool job_run(struct job *job,
         .temporary = job->output ? output_temporary(job->output) : NULL,
     };
     job_hear_signals(job, job->graph, &signals);
-    struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
-    walk.directories_fail = directories_fail;
-    walk.next = next;
-    walk.context = context;
-    error = walk_run(&walk);
+    error = source(context);
     graph_finish(job->graph);
     signals_stop();
     estimate_stop(job->estimate);
     progress_stop(job->progress);
     job->progress = NULL;
     job_report_failure(job, job->graph);
-    if (error == -ENOMEM && !job->failed)
-        job_fatal(job, NULL, fault_system(TM_OP_MEMORY, ENOMEM));
+    if (error && error != -ECANCELED && !job->failed)
+        job_fatal(job, NULL, fault_system(error == -ENOMEM ? TM_OP_MEMORY : TM_OP_READ, error));
     return !job->failed && !signals_caught();
+}
+
+/* The walk as the source of a job. */
+struct walk_source {
+    struct job *job;
+    enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
+    void *context;
+    bool directories_fail;
+};
+
+static int run_walk(void *context)
+{
+    const struct walk_source *source = context;
+    struct job *job = source->job;
+    struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
+    walk.directories_fail = source->directories_fail;
+    walk.next = source->next;
+    walk.context = source->context;
+    return walk_run(&walk);
+}
+
+bool job_run(struct job *job,
+             enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
+             void *context, bool directories_fail)
+{
+    struct walk_source source = {job, next, context, directories_fail};
+    job->wants_estimate = !directories_fail; /* else the names are what a manifest lists */
+    return job_run_source(job, run_walk, &source);
 }
 
 void job_stop(struct job *job)
@@ -317,10 +339,19 @@ int job_end_batch(struct job *job, const struct item_view *view, int error)
     return error;
 }
 
+/* Of an archive the items are chunks, the records members of it. */
+static bool is_end_of_file(const struct job *job, const struct item_view *view,
+                           const struct file_record *file)
+{
+    if (job->takes_members)
+        return !(file->flags & FILE_PIECE) || file->flags & FILE_PIECE_LAST;
+    return !batch_is_chunk(view) || view->item->last;
+}
+
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file)
 {
     bool is_note = file->flags & FILE_NOT_FILE;
-    bool is_end = !batch_is_chunk(view) || view->item->last;
+    bool is_end = is_end_of_file(job, view, file);
     const char *path = batch_path(view, file);
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
     if (!is_note && is_end)
@@ -357,7 +388,7 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
 static unsigned collect_stats(struct job *job, struct stage_stats *stats)
 {
     unsigned count = 0;
-    for (unsigned l = 0; l < 2; l++) {
+    for (unsigned l = job->plan.graph.lane_count; l-- > 0;) {
         struct tm_lane *lane = graph_lane(job->graph, l);
         for (unsigned s = 0; s < lane_stage_count(lane); s++) {
             struct stage_sample sample;

@@ -47,6 +47,8 @@ struct job {
     bool all_kinds, finds_links, finds_holes;
     bool streams_input; /* standard input is divided into chunks */
     const struct walk_cutter *cutter;
+    bool wants_estimate; /* job_run() sets it */
+    bool takes_members;  /* records are members of an archive: see member.h */
     struct walk_place left_out[4];
     unsigned left_out_count;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
@@ -81,6 +83,10 @@ __attribute__((format(printf, 2, 3))) void job_usage(struct job *job, const char
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail);
+
+/* The same with any source, which submits to lane LANE_DATA and finishes it; its answer is 0 or
+ * -errno, -ECANCELED when the graph has ended. */
+bool job_run_source(struct job *job, int (*source)(void *context), void *context);
 
 /* The last steps before the walk of a graph that has started: signals are heard from here to
  * signals_stop(), and there are descriptors to work with. Otherwise the graph is cancelled: its

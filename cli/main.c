@@ -15,6 +15,8 @@
  *   stages/pack*.c        create: pieces of an archive    (archive_*.c, zip*.c: their headers)
  *   stages/squeeze.c      compress: each file by itself   (place.c: writes them)
  *   stages/expand.c       decompress, test                (decode*.c: gzip and zstd)
+ *   stages/unpack*.c      extract, list: members of an archive  (untar*.c, unzip*.c, foreign*.c)
+ *   stages/extract*.c     makes them below the target    (beneath.c: without ever leaving it)
  *   stages/codec*.c       compression of blocks, and the containers that they make
  *
  *   pipeline/graph.h      what an item, a stage, a lane and a graph are
@@ -60,6 +62,10 @@ static int run_verb(const struct options *options)
     case VERB_DECOMPRESS:
     case VERB_TEST:
         return verb_expand(options);
+    case VERB_EXTRACT:
+        return verb_extract(options);
+    case VERB_LIST:
+        return verb_list(options);
     case VERB_INFO:
         return verb_info(options);
     case VERB_COMPLETION:

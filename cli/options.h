@@ -27,6 +27,8 @@
     X(VERB_CREATE, "create")                                                                       \
     X(VERB_COMPRESS, "compress")                                                                   \
     X(VERB_DECOMPRESS, "decompress")                                                               \
+    X(VERB_EXTRACT, "extract")                                                                     \
+    X(VERB_LIST, "list")                                                                           \
     X(VERB_TEST, "test")                                                                           \
     X(VERB_INFO, "info")                                                                           \
     X(VERB_COMPLETION, "completion")                                                               \
@@ -147,6 +149,10 @@ struct options {
     bool rsyncable, single_member;
     unsigned long_log; /* log2 of the window; 0: not given */
     bool reproducible, numeric_owner, xattrs;
+    unsigned strip_components;
+    int overwrite; /* enum extract_overwrite */
+    bool same_owner, preserve_permissions, devices, safe_links;
+    uint64_t max_total_bytes, max_members, max_ratio; /* 0: any */
     const char *manifest; /* file to write; NULL: none */
 
     struct option_algorithms algorithms;

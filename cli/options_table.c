@@ -3,6 +3,7 @@
 #include "cli/progress.h"
 #include "stages/codec.h"
 #include "stages/digest.h"
+#include "stages/extract.h"
 #include "stages/manifest.h"
 
 #include <errno.h>
@@ -14,11 +15,14 @@
 #define CREATE      BIT(VERB_CREATE)
 #define COMPRESS    BIT(VERB_COMPRESS)
 #define EXPANDS     (BIT(VERB_DECOMPRESS) | BIT(VERB_TEST))
+#define EXTRACT     BIT(VERB_EXTRACT)
+#define UNPACKS     (EXTRACT | BIT(VERB_LIST))
 #define DIGESTS     (HASH | VERIFY)
 #define CODES       (CREATE | COMPRESS)
 #define WALKS       (HASH | CREATE | COMPRESS | EXPANDS)
-#define WRITES      (HASH | CREATE | COMPRESS | BIT(VERB_DECOMPRESS))
-#define JOBS        (WALKS | VERIFY)
+#define WRITES      (HASH | CREATE | COMPRESS | BIT(VERB_DECOMPRESS) | EXTRACT)
+#define TREES       (WALKS | VERIFY)
+#define JOBS        (TREES | UNPACKS)
 #define EVERY       (BIT(VERB_COUNT) - 1)
 #define FIELD(name) offsetof(struct options, name)
 
@@ -42,6 +46,9 @@ static const char *const codec_engines[] = {"auto", "isal", "libdeflate", "zlib"
 _Static_assert(CODEC_ENGINE_AUTO == 0 && CODEC_ENGINE_ISAL == 1 && CODEC_ENGINE_LIBDEFLATE == 2 &&
                    CODEC_ENGINE_ZLIB == 3 && CODEC_ENGINE_ZSTD == 4,
                "the choices of --engine are in the order of enum codec_engine");
+static const char *const overwrites[] = {"never", "older", "always", NULL};
+_Static_assert(EXTRACT_NEVER == 0 && EXTRACT_OLDER == 1 && EXTRACT_ALWAYS == 2,
+               "the choices of --overwrite are in the order of enum extract_overwrite");
 static const char *const file_formats[] = {"gzip", "zstd", NULL};
 static const char *const archive_formats[] = {"auto", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
@@ -55,20 +62,25 @@ _Static_assert((int)DIGEST_COUNT <= OPTIONS_ALGORITHMS_MAX, "all can be asked fo
 /* clang-format off */
 static const struct option_row option_table[] = {
     /* Stages and resources */
-    {.name = "scan", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
+    {.name = "scan", .argument = "MODEL[:COUNT]", .verbs = TREES, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_SCAN,
      .help = "how directories are listed (see Models)"},
+    {.name = "scan", .argument = "MODEL[:COUNT]", .verbs = UNPACKS, .group = GROUP_STAGES,
+     .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_SCAN,
+     .help = "how members are found (see Models)",
+     .man = "One worker at a time does it; in a process of its own a parser that crashes takes "
+            "nothing with it but the archive."},
     {.name = "read", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_READ,
      .help = "how files are read"},
-    {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = DIGESTS | CODES, .group = GROUP_STAGES,
+    {.name = "hash", .argument = "MODEL[:COUNT]", .verbs = DIGESTS | CODES | EXTRACT, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed",
-     .man = "create and compress have this stage only when digests are asked for (--manifest)."},
-    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS, .group = GROUP_STAGES,
+     .man = "create, compress and extract have this stage only when digests are asked for (--manifest)."},
+    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS | UNPACKS, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
      .help = "how data is compressed, or decompressed"},
-    {.name = "write", .argument = "MODEL[:COUNT]", .verbs = JOBS, .group = GROUP_STAGES,
+    {.name = "write", .argument = "MODEL[:COUNT]", .verbs = TREES | EXTRACT, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_WRITE,
      .help = "how results are written",
      .man = "It has nothing to do where the output is a pipe, which one thread fills in order, and "
@@ -134,17 +146,20 @@ static const struct option_row option_table[] = {
     {.name = "exclude-vcs", .verbs = JOBS, .group = GROUP_SELECTION, .kind = OPTION_RULE,
      .offset = FIELD(rules), .value = RULE_EXCLUDE_VCS,
      .help = "leave out .git, .svn, .hg and their like"},
-    {.name = "exclude-caches", .verbs = JOBS, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
+    {.name = "exclude-caches", .verbs = TREES, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
      .offset = FIELD(exclude_caches), .help = "leave out what lies beside a valid CACHEDIR.TAG"},
     {.name = "files-from", .argument = "FILE", .verbs = WALKS, .group = GROUP_SELECTION,
      .kind = OPTION_LIST, .offset = FIELD(files_from), .complete = COMPLETE_FILE,
      .help = "take paths from FILE, too (-: standard input)"},
+    {.name = "null", .letter = '0', .verbs = BIT(VERB_LIST), .group = GROUP_OUTPUT,
+     .kind = OPTION_FLAG, .offset = FIELD(null_separated),
+     .help = "names end with a NUL byte and are printed as they are"},
     {.name = "null", .letter = '0', .verbs = WALKS, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
      .offset = FIELD(null_separated), .help = "paths of --files-from end with a NUL byte"},
-    {.name = "one-file-system", .letter = 'x', .verbs = JOBS, .group = GROUP_SELECTION,
+    {.name = "one-file-system", .letter = 'x', .verbs = TREES, .group = GROUP_SELECTION,
      .kind = OPTION_FLAG, .offset = FIELD(one_file_system),
      .help = "do not enter other file systems"},
-    {.name = "dereference", .letter = 'L', .verbs = JOBS, .group = GROUP_SELECTION,
+    {.name = "dereference", .letter = 'L', .verbs = TREES, .group = GROUP_SELECTION,
      .kind = OPTION_FLAG, .offset = FIELD(dereference), .help = "follow symbolic links"},
     {.name = "special", .argument = "WHAT", .verbs = HASH, .group = GROUP_SELECTION,
      .kind = OPTION_CHOICE, .offset = FIELD(special), .choices = specials,
@@ -152,13 +167,13 @@ static const struct option_row option_table[] = {
      .man = "With read, a FIFO, Unix stream socket or device named on the command line or by "
             "--files-from is read to its end. With --hash=epoll or uring one loop reads hundreds "
             "of them at once. Those found below a directory are skipped in any case."},
-    {.name = "max-size", .argument = "SIZE", .verbs = WALKS, .group = GROUP_SELECTION,
+    {.name = "max-size", .argument = "SIZE", .verbs = WALKS | UNPACKS, .group = GROUP_SELECTION,
      .kind = OPTION_SIZE, .offset = FIELD(max_size_bytes), .maximum = UINT64_MAX,
      .help = "leave out files larger than SIZE"},
-    {.name = "min-size", .argument = "SIZE", .verbs = WALKS, .group = GROUP_SELECTION,
+    {.name = "min-size", .argument = "SIZE", .verbs = WALKS | UNPACKS, .group = GROUP_SELECTION,
      .kind = OPTION_SIZE, .offset = FIELD(min_size_bytes), .maximum = UINT64_MAX,
      .help = "leave out files smaller than SIZE"},
-    {.name = "newer", .argument = "DATE|FILE", .verbs = WALKS, .group = GROUP_SELECTION,
+    {.name = "newer", .argument = "DATE|FILE", .verbs = WALKS | UNPACKS, .group = GROUP_SELECTION,
      .kind = OPTION_CALLBACK, .parse = options_set_newer, .complete = COMPLETE_FILE,
      .help = "only files modified later than DATE or FILE",
      .man = "DATE is YYYY-MM-DD, optionally with a time (hh:mm or hh:mm:ss) and a zone (Z or "
@@ -238,13 +253,51 @@ static const struct option_row option_table[] = {
     {.name = "xattrs", .verbs = CREATE, .group = GROUP_FORMAT, .kind = OPTION_FLAG,
      .offset = FIELD(xattrs), .help = "store extended attributes and ACLs (tar)",
      .man = "None are stored with --reproducible, nor in a zip."},
-    {.name = "manifest", .argument = "FILE", .verbs = CODES, .group = GROUP_FORMAT,
+    {.name = "manifest", .argument = "FILE", .verbs = CODES | EXTRACT, .group = GROUP_FORMAT,
      .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
      .help = "write the digests of what was read to FILE, for sha256sum -c",
      .man = "create names the files as the archive does."},
-    {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CODES,
+    {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CODES | EXTRACT,
      .group = GROUP_FORMAT, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
      .choices = algorithms, .help = "digests of --manifest (default sha256)"},
+
+    /* Extraction */
+    {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = EXTRACT,
+     .group = GROUP_OUTPUT, .kind = OPTION_STRING, .offset = FIELD(directory),
+     .complete = COMPLETE_DIRECTORY, .help = "make the members below DIR, which is made if missing"},
+    {.name = "strip-components", .argument = "N", .verbs = EXTRACT, .group = GROUP_OUTPUT,
+     .kind = OPTION_COUNT, .offset = FIELD(strip_components), .maximum = 4096,
+     .help = "leave the first N components of names out",
+     .man = "Members that have no more than those are left out."},
+    {.name = "overwrite", .argument = "WHEN", .verbs = EXTRACT, .group = GROUP_OUTPUT,
+     .kind = OPTION_CHOICE, .offset = FIELD(overwrite), .choices = overwrites,
+     .help = "files that exist: never (default), older or always",
+     .man = "never: they are kept, and the member is reported; older: they are replaced by what "
+            "was modified later, else the member is passed over. Of members of one name the last "
+            "one stays."},
+    {.name = "preserve-permissions", .letter = 'p', .verbs = EXTRACT, .group = GROUP_OUTPUT,
+     .kind = OPTION_FLAG, .offset = FIELD(preserve_permissions),
+     .help = "modes as stored: setuid and setgid, no umask"},
+    {.name = "same-owner", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(same_owner), .help = "owners and groups as stored, where permitted"},
+    {.name = "devices", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(devices), .help = "make devices, too, where permitted"},
+    {.name = "safe-links", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(safe_links), .help = "no symbolic links that lead out of the directory",
+     .man = "Without it they are made as they are stored; none is ever followed."},
+    {.name = "xattrs", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
+     .offset = FIELD(xattrs), .help = "restore extended attributes and ACLs"},
+    {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_total_bytes), .maximum = UINT64_MAX,
+     .help = "end when more than SIZE comes out of the archive"},
+    {.name = "max-members", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_members), .maximum = UINT64_MAX,
+     .help = "end when it has more than N members (0: any number)",
+     .man = "The default is 100000000."},
+    {.name = "max-ratio", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_ratio), .maximum = UINT64_MAX,
+     .help = "end when more than N times its size comes out (0: any)",
+     .man = "Looked at from 1 GiB on. The default is 10000."},
 
     /* Output */
     {.name = "output", .letter = 'o', .argument = "FILE", .verbs = HASH, .group = GROUP_OUTPUT,
@@ -308,9 +361,12 @@ static const struct option_row option_table[] = {
     {.name = "progress-interval", .argument = "TIME", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_DURATION, .offset = FIELD(progress_interval_ns), .minimum = 100 * MS,
      .maximum = DAY, .help = "time between updates (default 1s)"},
-    {.name = "quiet", .letter = 'q', .verbs = WALKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
+    {.name = "quiet", .letter = 'q', .verbs = WALKS | UNPACKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(quiet), .help = "no progress and no summary"},
-    {.name = "verbose", .letter = 'v', .verbs = JOBS, .group = GROUP_PROGRESS,
+    {.name = "verbose", .letter = 'v', .verbs = BIT(VERB_LIST), .group = GROUP_PROGRESS,
+     .kind = OPTION_FLAG, .offset = FIELD(verbose),
+     .help = "mode, owner, size and time of each member"},
+    {.name = "verbose", .letter = 'v', .verbs = TREES | EXTRACT, .group = GROUP_PROGRESS,
      .kind = OPTION_FLAG, .offset = FIELD(verbose), .help = "tell what was chosen, and why"},
     {.name = "color", .argument = "WHEN", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_CHOICE, .offset = FIELD(color), .choices = colors,
@@ -367,6 +423,8 @@ void options_defaults(struct options *options)
         .on_change_retries = 1,
         .format = MANIFEST_GNU,
         .extra = EXTRA_IGNORE,
+        .max_members = 100000000,
+        .max_ratio = 10000,
         .progress = PROGRESS_AUTO,
         .progress_interval_ns = 1000 * MS,
         .color = COLOR_AUTO,

@@ -75,6 +75,32 @@ static const struct verb_row verb_table[VERB_COUNT] = {
                 "passed over.",
          .examples = {"treemill decompress -r -o plain logs", "Everything below logs, to plain/.",
                       "treemill decompress -c dump.sql.gz | psql", "To standard output."}},
+    [VERB_EXTRACT] =
+        {.name = "extract", .operands = "ARCHIVE [MEMBER...]", .operands_min = 1,
+         .operands_max = UINT32_MAX, .operand_name = "ARCHIVE", .complete = COMPLETE_FILE,
+         .help = "make the files of an archive",
+         .man = "Makes the members of ARCHIVE (- is standard input) below the current directory or "
+                "that of --directory: tar of every kind with any compression, zip, and what else "
+                "libarchive reads. A MEMBER is a name, with all that is below it, or a pattern; "
+                "without one all are made. Nothing outside the directory is ever touched: names "
+                "with .. are refused, leading slashes are taken off, no symbolic link is followed, "
+                "neither one of the archive nor one that was there. Files appear under their names "
+                "when they are complete; what exists is kept, unless --overwrite or --force says "
+                "otherwise. Modes are limited by the umask, without setuid and setgid; owners, "
+                "devices and extended attributes are restored when that is asked for.",
+         .examples = {"treemill extract -C /srv/src src.tar.zst", "All of it, below /srv/src.",
+                      "treemill extract backup.tar.gz etc/fstab '*.conf'",
+                      "One file, and all whose names end so."}},
+    [VERB_LIST] =
+        {.name = "list", .operands = "ARCHIVE [MEMBER...]", .operands_min = 1,
+         .operands_max = UINT32_MAX, .operand_name = "ARCHIVE", .complete = COMPLETE_FILE,
+         .help = "list the members of an archive",
+         .man = "Prints the names of the members of ARCHIVE (- is standard input), one a line, in "
+                "the order of the archive; control characters and backslashes in them are escaped. "
+                "With --verbose mode, owner, size and time of modification come before the name, "
+                "as tar -tv prints them.",
+         .examples = {"treemill list src.tar.zst", "Names.",
+                      "treemill list -v backup.zip 'etc/**'", "With modes, sizes and times."}},
     [VERB_TEST] =
         {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
          .operand_name = "PATH", .complete = COMPLETE_FILE,

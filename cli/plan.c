@@ -78,15 +78,8 @@ static const char *given_by(const struct stage_spec *spec)
     }
 }
 
-struct choice {
-    enum model model;
-    unsigned workers;
-    enum io_kind io;
-    unsigned depth; /* of each worker's loop */
-};
-
 /* A loop for each worker. Of `uring:D,loops=L` D is the sum; of processes, depth= is each one's. */
-static void choose_loops(struct choice *chosen, const struct stage_spec *spec)
+static void choose_loops(struct plan_choice *chosen, const struct stage_spec *spec)
 {
     bool is_model = spec->model == STAGE_MODEL_URING || spec->model == STAGE_MODEL_EPOLL;
     chosen->io = engine_io(spec);
@@ -103,15 +96,15 @@ static void choose_loops(struct choice *chosen, const struct stage_spec *spec)
         chosen->model = chosen->io == IO_URING ? MODEL_URING : MODEL_EPOLL;
 }
 
-static struct choice choose(struct plan *plan, const struct options *options, enum stage_kind stage,
-                            struct choice automatic, const char *why)
+struct plan_choice plan_choose(struct plan *plan, const struct options *options,
+                               enum stage_kind stage, struct plan_choice automatic, const char *why)
 {
     const struct stage_spec *spec = &options->stage[stage];
     if (spec->model == STAGE_MODEL_AUTO && !spec->count && engine_io(spec) == IO_SYNC) {
         say_why(plan, stage, "auto: %s", why);
         return automatic;
     }
-    struct choice chosen = automatic;
+    struct plan_choice chosen = automatic;
     if (spec->model != STAGE_MODEL_AUTO)
         chosen.model = engine_model(spec->model);
     else if (chosen.model == MODEL_INLINE)
@@ -127,8 +120,8 @@ static struct choice choose(struct plan *plan, const struct options *options, en
     return chosen;
 }
 
-static void set_stage(struct plan *plan, unsigned lane_number, enum stage_kind kind,
-                      const struct stage_ops *ops, void *job, struct choice choice)
+void plan_set_stage(struct plan *plan, unsigned lane_number, enum stage_kind kind,
+                    const struct stage_ops *ops, void *job, struct plan_choice choice)
 {
     struct lane_setup *lane = &plan->graph.lane[lane_number];
     plan->kind[lane_number][lane->stage_count] = kind;
@@ -161,21 +154,22 @@ static struct source look_at_source(const char *path)
 
 /* Listing costs about a tenth of a job. With few CPUs a thread for it alone costs more than it
  * gains: on two, a source tree took 12 % longer. */
-static struct choice choose_listing(const struct source *source, unsigned cpus,
-                                    char text[static 96])
+static struct plan_choice choose_listing(const struct source *source, unsigned cpus,
+                                         char text[static 96])
 {
     bool waits = source->is_cold || source->remote;
     unsigned workers = waits ? SCANNERS_MAX : cpus / 2;
     snprintf(text, 96, waits ? "names and status are waited for" : "%u usable CPUs", cpus);
     if (!waits && cpus < SCAN_CPUS_MIN)
-        return (struct choice){.model = MODEL_INLINE};
-    return (struct choice){.model = MODEL_THREADS,
-                           .workers = workers < SCANNERS_MAX ? workers : SCANNERS_MAX};
+        return (struct plan_choice){.model = MODEL_INLINE};
+    return (struct plan_choice){.model = MODEL_THREADS,
+                                .workers = workers < SCANNERS_MAX ? workers : SCANNERS_MAX};
 }
 
 /* The stages that compute. */
-static struct choice choose_computing(const struct source *source, const struct options *options,
-                                      unsigned cpus, char text[static 96])
+static struct plan_choice choose_computing(const struct source *source,
+                                           const struct options *options, unsigned cpus,
+                                           char text[static 96])
 {
     unsigned workers = options->threads ? options->threads : cpus;
     if (options->threads)
@@ -187,14 +181,14 @@ static struct choice choose_computing(const struct source *source, const struct 
         snprintf(text, 96, "%u usable CPUs", cpus);
     if (source->is_cold && !options->threads && workers < WAITING_WORKERS)
         workers = WAITING_WORKERS;
-    return (struct choice){.model = MODEL_THREADS, .workers = workers};
+    return (struct plan_choice){.model = MODEL_THREADS, .workers = workers};
 }
 
 /* Reading where nothing is said of it, and why; `next` is the stage after it. */
-static struct choice choose_reading(const struct source *source, const struct choice *next,
-                                    char text[static 96])
+static struct plan_choice choose_reading(const struct source *source,
+                                         const struct plan_choice *next, char text[static 96])
 {
-    struct choice one = {.model = MODEL_THREADS, .workers = 1};
+    struct plan_choice one = {.model = MODEL_THREADS, .workers = 1};
     char why[64];
     if (source->is_rotational) {
         snprintf(text, 96, "one reader on a rotational disk");
@@ -202,7 +196,7 @@ static struct choice choose_reading(const struct source *source, const struct ch
     }
     if (source->remote && io_uring_engine.probe(why, sizeof why) == 0) {
         snprintf(text, 96, "many reads in flight on %s", source->remote);
-        return (struct choice){
+        return (struct plan_choice){
             .model = MODEL_URING, .workers = 1, .io = IO_URING, .depth = DEPTH_DEFAULT};
     }
     if (source->remote) {
@@ -220,29 +214,29 @@ static struct choice choose_reading(const struct source *source, const struct ch
     return *next;
 }
 
-static struct choice choose_writing(const struct plan_request *request, unsigned cpus,
-                                    char text[static 96])
+static struct plan_choice choose_writing(const struct plan_request *request, unsigned cpus,
+                                         char text[static 96])
 {
     if (!request->write_after_order) {
         snprintf(text, 96, "in the worker of the stage before it");
-        return (struct choice){.model = MODEL_INLINE};
+        return (struct plan_choice){.model = MODEL_INLINE};
     }
     if (cpus < WRITE_CPUS_MIN) {
         snprintf(text, 96, "in the thread that puts the pieces in order");
-        return (struct choice){.model = MODEL_INLINE};
+        return (struct plan_choice){.model = MODEL_INLINE};
     }
     snprintf(text, 96, "%u usable CPUs", cpus);
-    return (struct choice){.model = MODEL_THREADS, .workers = WRITERS};
+    return (struct plan_choice){.model = MODEL_THREADS, .workers = WRITERS};
 }
 
 /* One worker may do both. */
-static bool is_same_choice(const struct choice *a, const struct choice *b)
+bool plan_is_same(const struct plan_choice *a, const struct plan_choice *b)
 {
     return a->model != MODEL_INLINE && a->model == b->model && a->workers == b->workers &&
            a->io == b->io && a->depth == b->depth;
 }
 
-static bool is_auto(const struct options *options, enum stage_kind stage)
+bool plan_is_auto(const struct options *options, enum stage_kind stage)
 {
     const struct stage_spec *spec = &options->stage[stage];
     return spec->model == STAGE_MODEL_AUTO && !spec->count && engine_io(spec) == IO_SYNC;
@@ -250,32 +244,33 @@ static bool is_auto(const struct options *options, enum stage_kind stage)
 
 /* The data lane's stages after reading. */
 static void set_computing(const struct plan_request *request, struct plan *plan,
-                          const struct source *source, struct choice *first)
+                          const struct source *source, struct plan_choice *first)
 {
     const struct options *options = request->options;
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     char text[96];
-    struct choice automatic = choose_computing(source, options, plan->cpus.usable, text);
-    struct choice chosen = {.model = MODEL_INLINE};
+    struct plan_choice automatic = choose_computing(source, options, plan->cpus.usable, text);
+    struct plan_choice chosen = {.model = MODEL_INLINE};
     *first = chosen;
     plan->main_stage = data->stage_count;
     if (request->hash) {
-        chosen = *first = choose(plan, options, STAGE_HASH, automatic, text);
-        set_stage(plan, LANE_DATA, STAGE_HASH, &hash_stage, request->hash, chosen);
+        chosen = *first = plan_choose(plan, options, STAGE_HASH, automatic, text);
+        plan_set_stage(plan, LANE_DATA, STAGE_HASH, &hash_stage, request->hash, chosen);
         data->stage[data->stage_count - 1].paired = request->hash->pairs;
     }
     if (request->compress_stage) {
-        chosen = choose(plan, options, STAGE_COMPRESS, automatic, text);
+        chosen = plan_choose(plan, options, STAGE_COMPRESS, automatic, text);
         plan->main_stage = data->stage_count;
-        set_stage(plan, LANE_DATA, STAGE_COMPRESS, request->compress_stage, request->compress_job,
-                  chosen);
+        plan_set_stage(plan, LANE_DATA, STAGE_COMPRESS, request->compress_stage,
+                       request->compress_job, chosen);
         if (!request->hash)
             *first = chosen;
     }
     if (request->write_stage) {
         automatic = choose_writing(request, plan->cpus.usable, text);
-        chosen = choose(plan, options, STAGE_WRITE, automatic, text);
-        set_stage(plan, LANE_DATA, STAGE_WRITE, request->write_stage, request->write_job, chosen);
+        chosen = plan_choose(plan, options, STAGE_WRITE, automatic, text);
+        plan_set_stage(plan, LANE_DATA, STAGE_WRITE, request->write_stage, request->write_job,
+                       chosen);
         data->stage[data->stage_count - 1].after_order = request->write_after_order;
     }
 }
@@ -287,20 +282,21 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     char text[96];
     struct source source = look_at_source(request->first_path);
 
-    struct choice listing = choose_listing(&source, plan->cpus.usable, text);
-    set_stage(plan, LANE_SCAN, STAGE_SCAN, &scan_stage, request->scan,
-              choose(plan, options, STAGE_SCAN, listing, text));
+    struct plan_choice listing = choose_listing(&source, plan->cpus.usable, text);
+    plan_set_stage(plan, LANE_SCAN, STAGE_SCAN, &scan_stage, request->scan,
+                   plan_choose(plan, options, STAGE_SCAN, listing, text));
     /* How the stage after it works decides on reading, which comes before it in the lane. */
-    struct choice next;
-    set_stage(plan, LANE_DATA, STAGE_READ, &read_stage, request->read, (struct choice){0});
+    struct plan_choice next;
+    plan_set_stage(plan, LANE_DATA, STAGE_READ, &read_stage, request->read,
+                   (struct plan_choice){0});
     set_computing(request, plan, &source, &next);
-    struct choice reading = choose_reading(&source, &next, text);
-    reading = choose(plan, options, STAGE_READ, reading, text);
+    struct plan_choice reading = choose_reading(&source, &next, text);
+    reading = plan_choose(plan, options, STAGE_READ, reading, text);
     data->stage[0].model = reading.model;
     data->stage[0].workers = reading.workers;
     data->stage[0].io = reading.io;
     data->stage[0].depth = reading.depth;
-    data->stage[1].fused = is_auto(options, STAGE_READ) && is_same_choice(&reading, &next);
+    data->stage[1].fused = plan_is_auto(options, STAGE_READ) && plan_is_same(&reading, &next);
 }
 
 /* Workers in threads share one table of descriptors; most systems allow more than they give. */
@@ -383,6 +379,23 @@ static void describe_compression(const struct plan_request *request, struct plan
                  request->compress_text);
 }
 
+int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size_t capacity)
+{
+    unsigned workers = 0;
+    if (choose_engine(hash, plan, error, capacity))
+        return -EINVAL;
+    for (unsigned l = 0; l < plan->graph.lane_count; l++)
+        workers += plan_lane_workers(&plan->graph.lane[l]);
+    if (workers > 1000) {
+        snprintf(error, capacity, "the stages ask for more than 1000 workers together");
+        return -EINVAL;
+    }
+    if (check_engines(plan, error, capacity))
+        return -EINVAL;
+    raise_descriptor_limit();
+    return 0;
+}
+
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
@@ -397,15 +410,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     data->ordered = options->order == ORDER_PATH || request->every_chunk;
     data->every_chunk = request->every_chunk;
     choose_stages(request, plan);
-    if (choose_engine(request->hash, plan, error, capacity))
+    if (plan_check(request->hash, plan, error, capacity))
         return -EINVAL;
     describe_compression(request, plan);
-    if (plan_lane_workers(data) + plan_lane_workers(scan) > 1000) {
-        snprintf(error, capacity, "the stages ask for more than 1000 workers together");
-        return -EINVAL;
-    }
-    if (check_engines(plan, error, capacity))
-        return -EINVAL;
-    raise_descriptor_limit();
     return plan_choose_memory(request, plan, error, capacity);
 }

@@ -2,10 +2,15 @@
  * gets, how much memory, and why. A job's graph is wired here, but for
  * that of cli/listing.c, which keeps the scan lane and reads nothing.
  *
- *     lane 0, scan:  requests ─▶ scan ─▶ answers
- *     lane 1, data:  batches ─▶ read ─▶ hash ─▶ compress ─▶ write ─▶ sink
+ *     lane 0, data:  batches ─▶ read ─▶ hash ─▶ compress ─▶ write ─▶ sink
+ *     lane 1, scan:  requests ─▶ scan ─▶ answers
  *
- * Of hash, compress and write a job has those that it asks for.
+ * Of hash, compress and write a job has those that it asks for. A job that reads an archive has
+ * one lane:
+ *
+ *     lane 0, data:  batches ─▶ read ─▶ compress ─▶ scan ─▶ hash ─▶ write ─▶ sink
+ *
+ * where compress decompresses, and scan finds the members. It has those that its archive needs.
  */
 #ifndef TREEMILL_CLI_PLAN_H
 #define TREEMILL_CLI_PLAN_H
@@ -18,7 +23,7 @@
 #include "stages/batch.h"
 #include "stages/hash.h"
 
-enum { LANE_SCAN, LANE_DATA };
+enum { LANE_DATA, LANE_SCAN };
 struct plan {
     struct graph_setup graph;
     struct cpu_limits cpus;
@@ -54,6 +59,25 @@ struct plan_request {
 
 /* 0; -EINVAL with one line in error when the options ask for what cannot be, or not here. */
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity);
+
+/* The same for a job that reads an archive. */
+struct plan_archive_request {
+    const struct options *options;
+    void *read;                             /* struct fetch_job; NULL: none */
+    const struct stage_ops *compress_stage; /* NULL: none */
+    void *compress_job;
+    void *scan;                 /* struct unpack_job; NULL: none */
+    void *hash;                 /* struct member_hash_job; NULL: none */
+    struct hash_job *hash_said; /* with hash: whose algorithms and engine */
+    void *write;                /* struct extract_job; NULL: none */
+    struct batch_shape shape;
+    size_t output_bytes; /* of the slab, behind the digests */
+    int (*sink)(void *context, const struct item_view *view);
+    void *sink_context;
+    const char *path; /* of the archive; NULL: standard input */
+};
+int plan_archive(const struct plan_archive_request *request, struct plan *plan, char *error,
+                 size_t capacity);
 
 /* How a stage runs, as its flag would say it: "uring:64", "processes:2,io=epoll,depth=8". */
 #define PLAN_SPEC_BYTES 64

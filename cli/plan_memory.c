@@ -129,3 +129,32 @@ int plan_choose_memory(const struct plan_request *request, struct plan *plan, ch
     data->items += (uint32_t)(more < ITEMS_MORE_MAX ? more : ITEMS_MORE_MAX);
     return 0;
 }
+
+/* What an item of an archive is likely to touch of its slabs, which are as large as they may ever
+ * have to be: a block, what it was compressed to, and some text. */
+#define ARCHIVE_ITEM_BYTES   (3ULL << 20)
+#define ARCHIVE_MEMORY_BYTES (96ULL << 20)
+
+int plan_archive_memory(const struct plan_archive_request *request, struct plan *plan, char *error,
+                        size_t capacity)
+{
+    struct lane_setup *data = &plan->graph.lane[LANE_DATA];
+    unsigned workers = plan_lane_workers(data);
+    size_t digests =
+        request->hash ? hash_output_bytes(request->hash_said, request->shape.files_max) : 0;
+    plan->shape = request->shape;
+    data->input_bytes = align_up(batch_input_bytes(&plan->shape), 4096);
+    data->output_bytes = align_up(digests + request->output_bytes + 1, CACHE_LINE_BYTES);
+    unsigned items = 2 * workers + ITEMS_SPARE + lane_in_flight(data);
+    uint64_t wanted = memory_wanted(request->options);
+    uint64_t most = (wanted ? wanted : ARCHIVE_MEMORY_BYTES) / ARCHIVE_ITEM_BYTES;
+    if (items > most)
+        items = most > ITEMS_MIN(workers) ? (unsigned)most : ITEMS_MIN(workers);
+    data->items = items;
+    if (wanted && items * ARCHIVE_ITEM_BYTES > wanted) {
+        snprintf(error, capacity, "--memory: %u workers need at least %lluM for an archive",
+                 workers, items * ARCHIVE_ITEM_BYTES >> 20);
+        return -EINVAL;
+    }
+    return 0;
+}

@@ -10,6 +10,8 @@ int verb_create(const struct options *options);
 int verb_compress(const struct options *options);
 /* decompress and test. */
 int verb_expand(const struct options *options);
+int verb_extract(const struct options *options);
+int verb_list(const struct options *options);
 int verb_info(const struct options *options);
 
 #endif

@@ -44,7 +44,7 @@ uint64_t unzip_total_bytes(const struct unzip *unzip); /* decompressed */
 /* Fills the item's batch and ticket. 1; 0: no more entries; -EBADMSG, -ENODATA, -errno.
  * `wants`: which members are wanted, or NULL; the others are passed over. */
 int unzip_fill(struct unzip *unzip, const struct unzip_job *job, const struct item_view *view,
-               bool (*wants)(void *context, const struct member *member), void *context);
+               bool (*wants)(void *context, struct member *member), void *context);
 
 /* Bytes of the output slab from output_start on. */
 size_t unzip_output_bytes(const struct batch_shape *shape);

@@ -1,0 +1,360 @@
+#include "cli/archive_in.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stages/foreign.h"
+#include "stages/opener.h"
+
+/* Enough of a stream to tell what it is. */
+#define HEAD_BYTES ((size_t)256 * 1024)
+
+/* Small members of a zip share an item as far as their data has room in it. */
+#define ZIP_BLOCK_BYTES ((size_t)1 << 20)
+#define ZIP_FILES       1024
+
+static bool fail(struct archive_in *archive, enum tm_operation operation, int error)
+{
+    struct job *job = archive->job;
+    const char *why = error == -EINVAL ? "no archive that is known" : "corrupt";
+    if (error == -EINVAL || error == -EBADMSG || error == -ENODATA) {
+        report_error_text(job->report, archive->name, operation_name(operation), "%s",
+                          error == -ENODATA ? "unexpected end of file" : why);
+        job->malformed++;
+    } else {
+        report_error(job->report, archive->name, fault_system(operation, error), NULL);
+        job->failed = true;
+    }
+    return false;
+}
+
+static bool open_file(struct archive_in *archive)
+{
+    struct stat status;
+    bool is_input = strcmp(archive->name, "-") == 0;
+    archive->fd = is_input ? STDIN_FILENO
+                           : opener_open(archive->name, strlen(archive->name),
+                                         O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (archive->fd < 0)
+        return fail(archive, TM_OP_OPEN, archive->fd);
+    if (fstat(archive->fd, &status) < 0)
+        return fail(archive, TM_OP_STAT, -errno);
+    if (S_ISDIR(status.st_mode))
+        return fail(archive, TM_OP_READ, -EISDIR);
+    archive->unpack.is_seekable = S_ISREG(status.st_mode) && lseek(archive->fd, 0, SEEK_CUR) == 0;
+    if (archive->unpack.is_seekable)
+        archive->bytes = (uint64_t)status.st_size;
+    return true;
+}
+
+/* Of what can be read only once: a file in memory that has its beginning. A descriptor, or -errno.
+ */
+static int read_head(struct archive_in *archive)
+{
+    struct unpack_job *unpack = &archive->unpack;
+    archive->head = malloc(HEAD_BYTES);
+    if (!archive->head)
+        return -ENOMEM;
+    while (unpack->head_bytes < HEAD_BYTES) {
+        ssize_t got =
+            read(archive->fd, archive->head + unpack->head_bytes, HEAD_BYTES - unpack->head_bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        unpack->head_bytes += (size_t)got;
+    }
+    unpack->head = archive->head;
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (write(fd, archive->head, unpack->head_bytes) != (ssize_t)unpack->head_bytes) {
+        close(fd);
+        return -EIO;
+    }
+    return fd;
+}
+
+/* gzip or zstd: in blocks if there is an index of it. */
+static int choose_compressed(struct archive_in *archive, int start)
+{
+    struct unpack_job *unpack = &archive->unpack;
+    uint8_t magic[DECODE_DETECT_BYTES] = {0};
+    if (pread(start, magic, sizeof magic, 0) < 0)
+        return -errno;
+    if (!decode_detect(magic, sizeof magic, &unpack->format))
+        return -EINVAL;
+    int got = 0;
+    if (unpack->is_seekable)
+        got = decode_index_open(archive->fd, archive->bytes, &unpack_limits_of_blocks,
+                                &archive->index);
+    if (got < 0)
+        return got;
+    unpack->kind = got ? UNPACK_BLOCKS : UNPACK_STREAM;
+    unpack->stream = UNPACK_CODEC;
+    return 0;
+}
+
+static int choose_zip(struct archive_in *archive)
+{
+    archive->unpack.kind = UNPACK_FOREIGN;
+    if (!archive->unpack.is_seekable)
+        return 0;
+    int error = unzip_open(archive->fd, &archive->unzip);
+    archive->is_zip = !error;
+    return error == -ENOTSUP ? 0 : error;
+}
+
+static int choose_kind(struct archive_in *archive, int start)
+{
+    struct unpack_job *unpack = &archive->unpack;
+    switch (foreign_detect(start)) {
+    case FOREIGN_TAR:
+        unpack->kind = unpack->is_seekable ? UNPACK_PLAIN : UNPACK_STREAM;
+        unpack->stream = UNPACK_RAW;
+        return 0;
+    case FOREIGN_COMPRESSED_TAR:
+        return choose_compressed(archive, start);
+    case FOREIGN_FILTERED_TAR:
+        unpack->kind = UNPACK_STREAM;
+        unpack->stream = UNPACK_FILTERS;
+        return 0;
+    case FOREIGN_ZIP:
+        return choose_zip(archive);
+    case FOREIGN_OTHER:
+        unpack->kind = UNPACK_FOREIGN;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static bool detect(struct archive_in *archive)
+{
+    int start = archive->unpack.is_seekable ? archive->fd : read_head(archive);
+    if (start < 0)
+        return fail(archive, TM_OP_READ, start);
+    int error = choose_kind(archive, start);
+    if (start != archive->fd)
+        close(start);
+    return !error || fail(archive, TM_OP_READ, error);
+}
+
+/* Members. */
+
+static bool make_selection(struct archive_in *archive)
+{
+    const struct options *options = archive->job->options;
+    const char *bad;
+    struct member_select_options select = {
+        .names = options->operands.items + 1,
+        .name_count = options->operands.count - 1,
+        .selection = archive->job->selection,
+        .found = archive->found,
+        .strip_components = options->strip_components,
+    };
+    int error = member_select_create(&select, &archive->select, &bad);
+    if (!error)
+        return true;
+    report_error_text(archive->job->report, bad, "member", "%s", strerror(-error));
+    archive->job->failed = true;
+    return false;
+}
+
+static bool make_shared(struct archive_in *archive)
+{
+    size_t names = archive->job->options->operands.count;
+    size_t bytes = sizeof *archive->unpack.shared + names * sizeof *archive->found;
+    int error = arena_create(&archive->arena, bytes + 2 * CACHE_LINE_BYTES);
+    if (error)
+        return fail(archive, TM_OP_MEMORY, error);
+    archive->unpack.shared =
+        arena_take(&archive->arena, sizeof *archive->unpack.shared, CACHE_LINE_BYTES);
+    archive->found = arena_take(&archive->arena, names * sizeof *archive->found, CACHE_LINE_BYTES);
+    return true;
+}
+
+static struct unpack_limits limits_of(const struct options *options)
+{
+    return (struct unpack_limits){.bytes = options->max_total_bytes,
+                                  .members = options->max_members,
+                                  .ratio = options->max_ratio};
+}
+
+/* A zip says beforehand what comes out of it, and no entry may be larger than it says. */
+static bool zip_is_allowed(struct archive_in *archive)
+{
+    struct unpack_limits limits = limits_of(archive->job->options);
+    if (!archive->is_zip)
+        return true;
+    uint64_t total = unzip_total_bytes(archive->unzip);
+    bool is_over =
+        (limits.members && unzip_entries(archive->unzip) > limits.members) ||
+        (limits.bytes && total > limits.bytes) ||
+        (limits.ratio && total > UNPACK_RATIO_BYTES && total / limits.ratio > archive->bytes);
+    if (!is_over)
+        return true;
+    report_error(archive->job->report, archive->name, fault_of(TM_FAULT_LIMIT), NULL);
+    archive->job->malformed++;
+    return false;
+}
+
+bool archive_in_open(struct archive_in *archive, bool lists)
+{
+    archive->fd = -1;
+    archive->name = archive->job->options->operands.items[0];
+    archive->unpack.lists = archive->zip.lists = lists;
+    if (!open_file(archive) || !detect(archive) || !zip_is_allowed(archive) ||
+        !make_shared(archive) || !make_selection(archive))
+        return false;
+    archive->unpack.fd = archive->zip.fd = archive->fd;
+    archive->unpack.archive_bytes = archive->bytes;
+    archive->unpack.limits = limits_of(archive->job->options);
+    archive->unpack.wants = member_select_wants;
+    archive->unpack.wants_context = archive->select;
+    return true;
+}
+
+/* The lane. */
+
+static void request_zip(struct archive_in *archive, size_t start,
+                        struct plan_archive_request *request)
+{
+    struct unzip_job *zip = &archive->zip;
+    size_t head = align_up(sizeof(struct fetch_ticket), CACHE_LINE_BYTES);
+    zip->shape = batch_shape_of(ZIP_BLOCK_BYTES, ZIP_FILES, 0);
+    zip->fetch = (struct fetch_job){.fd = archive->fd, .ticket_offset = start};
+    zip->output_start = start + head;
+    request->shape = zip->shape;
+    request->read = &zip->fetch;
+    request->compress_stage = &unzip_stage;
+    request->compress_job = zip;
+    request->output_bytes = head + unzip_output_bytes(&zip->shape);
+}
+
+void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
+                        struct plan_archive_request *request)
+{
+    struct unpack_job *unpack = &archive->unpack;
+    struct batch_shape shape = unpack_shape(unpack->kind, &unpack->window_bytes);
+    if (archive->is_zip)
+        shape.files_max = ZIP_FILES;
+    size_t start = hash ? hash_output_bytes(hash, shape.files_max) : 0;
+    request->path = archive->bytes ? archive->name : NULL;
+    if (archive->is_zip) {
+        request_zip(archive, start, request);
+        return;
+    }
+    unpack->shape = shape;
+    unpack->fetch = (struct fetch_job){.fd = archive->fd, .ticket_offset = start};
+    request->shape = shape;
+    request->scan = unpack;
+    request->output_bytes = unpack_output_bytes(unpack->kind);
+    if (unpack->kind == UNPACK_PLAIN || unpack->kind == UNPACK_BLOCKS)
+        request->read = &unpack->fetch;
+    if (unpack->kind == UNPACK_BLOCKS) {
+        request->compress_stage = &unpack_blocks_stage;
+        request->compress_job = unpack;
+    }
+}
+
+void archive_in_planned(struct archive_in *archive)
+{
+    struct job *job = archive->job;
+    archive->unpack.items = job->plan.graph.lane[LANE_DATA].items;
+    uint64_t bytes = archive->is_zip ? unzip_total_bytes(archive->unzip) : archive->bytes;
+    atomic_store_explicit(&job->totals.bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&job->totals.final, bytes > 0, memory_order_relaxed);
+}
+
+static int run_zip(struct archive_in *archive, struct tm_lane *lane)
+{
+    int got = 1;
+    while (got > 0) {
+        struct item_view view;
+        int error = lane_acquire(lane, &view);
+        if (error)
+            return error;
+        got =
+            unzip_fill(archive->unzip, &archive->zip, &view, member_select_wants, archive->select);
+        if (got > 0)
+            error = lane_submit(lane, &view);
+        else
+            lane_release(lane, &view);
+        if (error)
+            return error;
+    }
+    return got;
+}
+
+int archive_in_run(void *context)
+{
+    struct archive_in *archive = context;
+    struct tm_lane *lane = graph_lane(archive->job->graph, LANE_DATA);
+    int error;
+    if (archive->is_zip) {
+        error = run_zip(archive, lane);
+        lane_finish(lane);
+    } else {
+        error = unpack_run(&archive->unpack, archive->index, lane);
+    }
+    if (error == -EBADMSG || error == -ENODATA) {
+        fail(archive, TM_OP_READ, error);
+        error = 0;
+    }
+    return error;
+}
+
+/* What came out. */
+
+void archive_in_take_note(struct archive_in *archive, const struct item_view *view)
+{
+    struct job *job = archive->job;
+    if (fault_is_set(view->item->fault)) {
+        report_error(job->report, archive->name, view->item->fault,
+                     lane_stage_name(graph_lane(job->graph, LANE_DATA), view->item->fault.stage));
+        job->malformed++;
+    }
+    if (archive->is_zip)
+        return;
+    const struct unpack_note *note = unpack_note_of(&archive->unpack, view);
+    const char *message = archive->unpack.shared->message;
+    archive->was_absolute |= note->was_absolute;
+    if (note->has_no_end)
+        report_warning(job->report, archive->name, "has no end-of-archive mark");
+    if (!fault_is_set(note->fault) || fault_is_set(view->item->fault))
+        return;
+    job->malformed++;
+    if (note->fault.kind == TM_FAULT_CORRUPT && *message)
+        report_error_text(job->report, archive->name, "read", "%s", message);
+    else
+        report_error(job->report, archive->name, note->fault,
+                     lane_stage_name(graph_lane(job->graph, LANE_DATA), note->fault.stage));
+}
+
+void archive_in_report_missing(struct archive_in *archive)
+{
+    const struct options *options = archive->job->options;
+    for (size_t i = 1; i < options->operands.count; i++)
+        if (!atomic_load_explicit(&archive->found[i - 1], memory_order_relaxed))
+            report_error_text(archive->job->report, options->operands.items[i], NULL,
+                              "not in the archive");
+}
+
+void archive_in_close(struct archive_in *archive)
+{
+    decode_index_close(archive->index);
+    unzip_close(archive->unzip);
+    member_select_destroy(archive->select);
+    arena_destroy(&archive->arena);
+    free(archive->head);
+    if (archive->fd > STDERR_FILENO)
+        close(archive->fd);
+}

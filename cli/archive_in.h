@@ -1,0 +1,55 @@
+/* archive_in: an archive that a verb reads: what kind it is, and what lane that needs.
+ *
+ * Fill in `name` and the options, archive_in_open(), plan with archive_in_request(), run with
+ * archive_in_run() as the source of the job, archive_in_close(). One thread. */
+#ifndef TREEMILL_CLI_ARCHIVE_IN_H
+#define TREEMILL_CLI_ARCHIVE_IN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/job.h"
+#include "pipeline/arena.h"
+#include "stages/member_select.h"
+#include "stages/unpack.h"
+#include "stages/unzip.h"
+
+struct archive_in {
+    struct job *job;
+    const char *name; /* of the file; "-": standard input */
+    int fd;
+    uint64_t bytes; /* of the file; 0: not known */
+    /* One of these reads it. */
+    bool is_zip;
+    struct unpack_job unpack;
+    struct unzip *unzip;
+    struct unzip_job zip;
+    struct decode_index *index; /* of unpack, UNPACK_BLOCKS */
+    struct tm_arena arena;      /* what scan's worker shares with this one */
+    uint8_t *head;              /* of what cannot be read twice */
+    struct member_select *select;
+    _Atomic bool *found; /* for each operand */
+    bool was_absolute;   /* names had a leading slash */
+};
+
+/* Opens it and finds out what it is, the members that the operands from the second on name, and the
+ * rules of the options being what is wanted of it. `lists`: the data is of no account. False: said
+ * why. */
+bool archive_in_open(struct archive_in *archive, bool lists);
+/* Fills in what reads the archive: read, compress, scan, shape and slabs; digests of `hash`, or
+ * NULL, come first in the output slab. */
+void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
+                        struct plan_archive_request *request);
+/* After planning. */
+void archive_in_planned(struct archive_in *archive);
+/* The source of the job; context: struct archive_in. */
+int archive_in_run(void *archive);
+/* For the sink, after the records of an item: reports what is wrong with the archive. */
+void archive_in_take_note(struct archive_in *archive, const struct item_view *view);
+/* Says which operands nothing was found for; each is an error. */
+void archive_in_report_missing(struct archive_in *archive);
+/* Safe at any time after the struct was zeroed and archive_in_open() called. */
+void archive_in_close(struct archive_in *archive);
+
+#endif

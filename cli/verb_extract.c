@@ -1,0 +1,213 @@
+/* treemill extract: archive ─▶ read ─▶ decompress ─▶ scan ─▶ hash ─▶ write, and in order what has
+ * to be made in order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/archive_in.h"
+#include "cli/input.h"
+#include "cli/job.h"
+#include "cli/manifest_out.h"
+#include "cli/verbs.h"
+#include "stages/extract.h"
+#include "stages/member_hash.h"
+#include "stages/metadata.h"
+#include "stages/render.h"
+#include "stages/target.h"
+
+struct extract_verb {
+    struct job job;
+    struct archive_in archive;
+    struct hash_job hash;
+    struct member_hash_job member_hash;
+    struct extract_job extract;
+    struct extract_order *order;
+    struct manifest_out *manifest; /* NULL: none is asked for */
+};
+
+static const struct hash_job *hash_of(const struct extract_verb *verb)
+{
+    const struct options *options = verb->job.options;
+    return options->manifest || options->algorithms.count ? &verb->hash : NULL;
+}
+
+/* The sink. */
+
+/* Where digests of large members and of streams are, they are put where those of others are. */
+static void place_digests(struct extract_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct file_record *file = &batch_of(view)->file[index];
+    const struct hash_job *hash = hash_of(verb);
+    file->algorithms = hash ? hash->algorithms : 0;
+    if (hash && file->flags & FILE_PIECE_LAST)
+        memcpy(view->output + index * hash_stride_bytes(hash), extract_order_digests(verb->order),
+               hash_stride_bytes(hash));
+}
+
+static int take_record(struct extract_verb *verb, const struct item_view *view, unsigned index)
+{
+    struct job *job = &verb->job;
+    struct file_record *file = &batch_of(view)->file[index];
+    int error = extract_order_take(verb->order, view, index);
+    if (error || job_ends_by_write(job, view, file))
+        return error;
+    if (file->fault.kind == TM_FAULT_CORRUPT || file->fault.kind == TM_FAULT_TRUNCATED)
+        job->malformed++;
+    if (file->flags & FILE_NO_ATTRIBUTES && verb->extract.attribute_kinds)
+        report_error_text(job->report, batch_path(view, file), "read",
+                          "some extended attributes are left out");
+    if (!job_take_record(job, view, file))
+        return 0;
+    if (file->state == FILE_STREAM) /* its bytes did not go through the stage that counts */
+        atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
+    place_digests(verb, view, index);
+    error = manifest_out_add(verb->manifest, view, index, false);
+    return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
+}
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct extract_verb *verb = context;
+    int error = 0;
+    if (!fault_is_set(view->item->fault))
+        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
+            error = take_record(verb, view, i);
+    archive_in_take_note(&verb->archive, view);
+    return job_end_batch(&verb->job, view, error);
+}
+
+/* Before. */
+
+static bool open_target(struct extract_verb *verb)
+{
+    struct job *job = &verb->job;
+    const struct options *options = job->options;
+    const char *path = options->directory ? options->directory : ".";
+    struct timespec now;
+    int error = 0;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that files get their times from */
+    if (options->directory && mkdir(path, 0777) < 0 && errno != EEXIST)
+        error = -errno;
+    verb->extract.target = error ? error : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (verb->extract.target < 0) {
+        job_fatal(job, path, fault_system(TM_OP_OPEN, error ? error : -errno));
+        return false;
+    }
+    verb->extract.began_ns = now.tv_sec * 1000000000 + now.tv_nsec;
+    return true;
+}
+
+static void set_up(struct extract_verb *verb)
+{
+    const struct options *options = verb->job.options;
+    uint32_t mask = (uint32_t)umask(0);
+    umask((mode_t)mask);
+    verb->extract = (struct extract_job){
+        .target = -1,
+        .overwrite = options->force ? EXTRACT_ALWAYS : (enum extract_overwrite)options->overwrite,
+        .umask = mask,
+        .keeps_mode = options->preserve_permissions,
+        .keeps_owner = options->same_owner,
+        .makes_devices = options->devices,
+        .safe_links = options->safe_links,
+        .attribute_kinds = options->xattrs ? METADATA_ALL : 0,
+        .sync = options->fsync != FSYNC_NONE,
+        .algorithms = hash_of(verb) ? verb->hash.algorithms : 0,
+    };
+    if (verb->archive.is_zip) {
+        verb->extract.source = &unzip_source;
+        verb->extract.source_context = &verb->archive.zip;
+    }
+}
+
+static bool plan(struct extract_verb *verb)
+{
+    struct job *job = &verb->job;
+    char error[256] = "";
+    struct plan_archive_request request = {
+        .options = job->options,
+        .write = &verb->extract,
+        .sink = take_batch,
+        .sink_context = verb,
+    };
+    archive_in_request(&verb->archive, hash_of(verb), &request);
+    if (hash_of(verb)) {
+        verb->member_hash = (struct member_hash_job){&verb->hash, request.shape.files_max};
+        request.hash = &verb->member_hash;
+        request.hash_said = &verb->hash;
+    }
+    if (plan_archive(&request, &job->plan, error, sizeof error)) {
+        job_usage(job, "%s", error);
+        return false;
+    }
+    archive_in_planned(&verb->archive);
+    return true;
+}
+
+static bool prepare(struct extract_verb *verb)
+{
+    struct job *job = &verb->job;
+    const struct options *options = job->options;
+    uint32_t algorithms = job_algorithms(options);
+    verb->hash = job_hash_setup(options, algorithms ? algorithms : 1u << DIGEST_SHA256);
+    job->takes_members = true;
+    if (!job_check_outputs(job, false) || !archive_in_open(&verb->archive, false))
+        return false;
+    if (options->manifest && !manifest_out_open(job, &verb->hash, &verb->manifest))
+        return false;
+    set_up(verb);
+    if (!open_target(verb) || !plan(verb))
+        return false;
+    int error = extract_order_create(&verb->extract, &verb->order);
+    if (error)
+        job_fatal(job, NULL, fault_system(TM_OP_MEMORY, error));
+    return !error;
+}
+
+/* After. */
+
+static void told(void *context, const char *path, uint32_t mode, bool is_hard_link,
+                 struct tm_fault fault)
+{
+    struct extract_verb *verb = context;
+    (void)mode;
+    (void)is_hard_link;
+    if (fault.kind == TM_FAULT_UNSAFE || fault.kind == TM_FAULT_SPECIAL)
+        report_skipped(verb->job.report, path, fault);
+    else if (fault_is_set(fault))
+        report_error(verb->job.report, path, fault, NULL);
+}
+
+static void finish(struct extract_verb *verb, bool ended)
+{
+    struct job *job = &verb->job;
+    int error = extract_order_end(verb->order, told, verb);
+    if (error && !job->failed)
+        job_fatal(job, NULL, fault_system(TM_OP_WRITE, error));
+    if (verb->archive.was_absolute)
+        report_warning(job->report, verb->archive.name,
+                       "leading slashes are taken off the names of members");
+    if (!ended || job->failed)
+        return;
+    archive_in_report_missing(&verb->archive);
+    manifest_out_publish(verb->manifest, job);
+}
+
+int verb_extract(const struct options *options)
+{
+    static struct extract_verb verb; /* large; one job a process */
+    verb.archive.job = &verb.job;
+    verb.archive.fd = verb.extract.target = -1;
+    if (job_begin(&verb.job, options, "extract", "extracted") && prepare(&verb))
+        finish(&verb, job_run_source(&verb.job, archive_in_run, &verb.archive));
+    extract_order_destroy(verb.order);
+    manifest_out_destroy(verb.manifest);
+    archive_in_close(&verb.archive);
+    if (verb.extract.target >= 0)
+        close(verb.extract.target);
+    return job_end(&verb.job);
+}

@@ -1,0 +1,196 @@
+/* treemill list: archive ─▶ read ─▶ decompress ─▶ scan ─▶ lines, in the order of the archive. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/archive_in.h"
+#include "cli/job.h"
+#include "cli/verbs.h"
+#include "stages/text.h"
+
+struct list_verb {
+    struct job job;
+    struct archive_in archive;
+    char line[8 * BATCH_PATH_MAX + 4096]; /* as long as an escaped name and its target can be */
+};
+
+static char kind_letter(uint32_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return 'd';
+    case S_IFLNK:
+        return 'l';
+    case S_IFIFO:
+        return 'p';
+    case S_IFCHR:
+        return 'c';
+    case S_IFBLK:
+        return 'b';
+    case S_IFSOCK:
+        return 's';
+    default:
+        return '-';
+    }
+}
+
+/* As ls(1) and tar -tv do. */
+static void mode_text(const struct file_record *file, char text[static 11])
+{
+    static const char letters[] = "rwxrwxrwx";
+    uint32_t mode = file->stat.mode;
+    text[0] = file->flags & FILE_HARD_LINK ? 'h' : kind_letter(mode);
+    for (unsigned i = 0; i < 9; i++)
+        text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
+    if (mode & S_ISUID)
+        text[3] = mode & S_IXUSR ? 's' : 'S';
+    if (mode & S_ISGID)
+        text[6] = mode & S_IXGRP ? 's' : 'S';
+    if (mode & S_ISVTX)
+        text[9] = mode & S_IXOTH ? 't' : 'T';
+    text[10] = '\0';
+}
+
+/* mode owner/group size time, as tar -tv prints them. */
+static size_t details(const struct item_view *view, const struct file_record *file, char *text,
+                      size_t capacity)
+{
+    struct member_extra extra = member_extra_of(view, file);
+    char mode[11], owner[64], group[64], size[48], when[64];
+    struct tm broken;
+    time_t seconds = (time_t)file->stat.mtime_seconds;
+    mode_text(file, mode);
+    snprintf(owner, sizeof owner, "%u", file->stat.uid);
+    snprintf(group, sizeof group, "%u", file->stat.gid);
+    if (S_ISCHR(file->stat.mode) || S_ISBLK(file->stat.mode))
+        snprintf(size, sizeof size, "%u,%u", major(file->stat.rdev), minor(file->stat.rdev));
+    else
+        snprintf(size, sizeof size, "%llu", (unsigned long long)file->stat.size_bytes);
+    if (!localtime_r(&seconds, &broken) ||
+        !strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &broken))
+        snprintf(when, sizeof when, "%lld", (long long)file->stat.mtime_seconds);
+    if (extra.user)
+        text_escape_terminal(extra.user, strlen(extra.user), owner, sizeof owner);
+    if (extra.group)
+        text_escape_terminal(extra.group, strlen(extra.group), group, sizeof group);
+    int bytes = snprintf(text, capacity, "%s %s/%s %*s %s ", mode, owner, group,
+                         19 - (int)(strlen(owner) + strlen(group)) > 0
+                             ? 19 - (int)(strlen(owner) + strlen(group))
+                             : 0,
+                         size, when);
+    return bytes < 0 ? 0 : (size_t)bytes;
+}
+
+/* A name as it is printed: escaped, unless lines end with NUL. */
+static size_t add_name(const struct list_verb *verb, const char *name, size_t bytes, char *text,
+                       size_t capacity)
+{
+    if (!verb->job.options->null_separated)
+        return text_escape_terminal(name, bytes, text, capacity);
+    memcpy(text, name, bytes);
+    return bytes;
+}
+
+static int print_member(struct list_verb *verb, const struct item_view *view,
+                        const struct file_record *file)
+{
+    const struct options *options = verb->job.options;
+    char *line = verb->line;
+    size_t capacity = sizeof verb->line, used = 0;
+    struct member_extra extra = member_extra_of(view, file);
+    if (options->verbose)
+        used = details(view, file, line, capacity);
+    used += add_name(verb, batch_path(view, file), file->path_bytes, line + used, capacity - used);
+    if (S_ISDIR(file->stat.mode) && !(file->flags & FILE_HARD_LINK))
+        line[used++] = '/';
+    if (options->verbose && extra.target) {
+        const char *arrow = file->flags & FILE_HARD_LINK ? " link to " : " -> ";
+        used = (size_t)(stpcpy(line + used, arrow) - line);
+        used += add_name(verb, extra.target, extra.target_bytes, line + used, capacity - used);
+    }
+    line[used++] = options->null_separated ? '\0' : '\n';
+    return output_write(verb->job.output, line, used);
+}
+
+/* The sink. */
+
+static int take_record(struct list_verb *verb, const struct item_view *view,
+                       struct file_record *file)
+{
+    struct job *job = &verb->job;
+    if (fault_is_set(file->fault)) { /* it would not be extracted, but it is there */
+        report_warning(job->report, batch_path(view, file),
+                       "would be skipped: its name or target "
+                       "leads out of the target");
+        file->fault = TM_NO_FAULT;
+    }
+    if (!(file->flags & FILE_NOT_FILE)) {
+        job->files_good++;
+        job->bytes_good += file->stat.size_bytes;
+        atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    }
+    if (!job->events)
+        return print_member(verb, view, file);
+    struct event_file event = {
+        .path = batch_path(view, file),
+        .path_length = file->path_bytes,
+        .size_bytes = file->stat.size_bytes,
+    };
+    return events_file(job->events, &event);
+}
+
+static int take_batch(void *context, const struct item_view *view)
+{
+    struct list_verb *verb = context;
+    int error = 0;
+    if (!fault_is_set(view->item->fault))
+        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
+            error = take_record(verb, view, &batch_of(view)->file[i]);
+    archive_in_take_note(&verb->archive, view);
+    return job_end_batch(&verb->job, view, error);
+}
+
+static bool prepare(struct list_verb *verb)
+{
+    struct job *job = &verb->job;
+    char text[256] = "";
+    struct plan_archive_request request = {
+        .options = job->options, .sink = take_batch, .sink_context = verb};
+    struct output_options output = {0};
+    job->takes_members = true;
+    if (!archive_in_open(&verb->archive, true))
+        return false;
+    int error = job->events ? 0 : output_open(&output, &job->output);
+    if (error) {
+        job_fatal(job, "standard output", fault_system(TM_OP_OPEN, error));
+        return false;
+    }
+    archive_in_request(&verb->archive, NULL, &request);
+    if (plan_archive(&request, &job->plan, text, sizeof text)) {
+        job_usage(job, "%s", text);
+        return false;
+    }
+    archive_in_planned(&verb->archive);
+    return true;
+}
+
+int verb_list(const struct options *options)
+{
+    static struct list_verb verb; /* large; one job a process */
+    verb.archive.job = &verb.job;
+    verb.archive.fd = -1;
+    if (job_begin(&verb.job, options, "list", "listed") && prepare(&verb)) {
+        bool ended = job_run_source(&verb.job, archive_in_run, &verb.archive);
+        if (ended && !verb.job.failed)
+            archive_in_report_missing(&verb.archive);
+        if (verb.job.output && ended)
+            job_publish(&verb.job);
+    }
+    archive_in_close(&verb.archive);
+    return job_end(&verb.job);
+}

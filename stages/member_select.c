@@ -1,0 +1,176 @@
+#include "stages/member_select.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "stages/glob.h"
+#include "stages/select.h"
+
+struct wanted {
+    char *name; /* clean */
+    size_t bytes;
+    struct glob *glob; /* NULL: it is no pattern */
+};
+
+struct member_select {
+    struct member_select_options options;
+    struct wanted *wanted;
+    /* The member's name, clean. */
+    char *path;
+    size_t room;
+};
+
+static bool is_pattern(const char *name)
+{
+    return strpbrk(name, "*?[\\") != NULL;
+}
+
+static int add_name(struct member_select *select, size_t index)
+{
+    struct wanted *wanted = &select->wanted[index];
+    const char *name = select->options.names[index];
+    size_t bytes = strlen(name);
+    bool was_absolute;
+    wanted->name = malloc(bytes + 2);
+    if (!wanted->name)
+        return -ENOMEM;
+    ptrdiff_t clean = member_clean(name, bytes, wanted->name, &was_absolute);
+    if (clean < 0)
+        return (int)clean;
+    wanted->bytes = (size_t)clean;
+    return is_pattern(name) ? glob_compile(&wanted->glob, name, bytes) : 0;
+}
+
+int member_select_create(const struct member_select_options *options, struct member_select **out,
+                         const char **bad)
+{
+    struct member_select *select = calloc(1, sizeof *select);
+    *bad = NULL;
+    if (!select)
+        return -ENOMEM;
+    select->options = *options;
+    select->wanted = calloc(options->name_count + 1, sizeof *select->wanted);
+    int error = select->wanted ? 0 : -ENOMEM;
+    for (size_t i = 0; i < options->name_count && !error; i++) {
+        error = add_name(select, i);
+        *bad = options->names[i];
+    }
+    if (error) {
+        member_select_destroy(select);
+        return error;
+    }
+    *out = select;
+    return 0;
+}
+
+void member_select_destroy(struct member_select *select)
+{
+    if (!select)
+        return;
+    for (size_t i = 0; select->wanted && i < select->options.name_count; i++) {
+        free(select->wanted[i].name);
+        glob_destroy(select->wanted[i].glob);
+    }
+    free(select->wanted);
+    free(select->path);
+    free(select);
+}
+
+static size_t name_start(const char *path, size_t bytes)
+{
+    const char *slash = memrchr(path, '/', bytes);
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* The path or a directory on the way to it. */
+static bool matches(const struct wanted *wanted, const char *path, size_t bytes)
+{
+    if (!wanted->glob)
+        return (wanted->bytes == 1 && wanted->name[0] == '.') ||
+               (bytes >= wanted->bytes && memcmp(path, wanted->name, wanted->bytes) == 0 &&
+                (bytes == wanted->bytes || path[wanted->bytes] == '/'));
+    while (bytes) {
+        size_t start = name_start(path, bytes);
+        if (glob_match(wanted->glob, path, bytes, start, NULL))
+            return true;
+        bytes = start ? start - 1 : 0;
+    }
+    return false;
+}
+
+static bool is_named(struct member_select *select, const char *path, size_t bytes)
+{
+    bool is_wanted = select->options.name_count == 0;
+    for (size_t i = 0; i < select->options.name_count; i++) {
+        if (!matches(&select->wanted[i], path, bytes))
+            continue;
+        is_wanted = true;
+        atomic_store_explicit(&select->options.found[i], true, memory_order_relaxed);
+    }
+    return is_wanted;
+}
+
+static bool rules_want(const struct selection *selection, const struct member *member,
+                       const char *path, size_t bytes)
+{
+    const struct file_stat *stat = &member->stat;
+    bool is_directory = S_ISDIR(stat->mode) && !member->is_hard_link;
+    for (const char *slash = memchr(path, '/', bytes); slash;
+         slash = memchr(slash + 1, '/', bytes - (size_t)(slash + 1 - path)))
+        if (!selection_wants_directory(selection, path, (size_t)(slash - path)))
+            return false;
+    if (is_directory)
+        return selection_wants_directory(selection, path, bytes);
+    struct timespec mtime = {stat->mtime_seconds, stat->mtime_ns};
+    return selection_wants_file_name(selection, path, bytes) &&
+           (!S_ISREG(stat->mode) || member->is_hard_link ||
+            selection_wants_file_stat(selection, stat->size_bytes, mtime));
+}
+
+/* What is left of a name without its first components; false: nothing. */
+static bool strip(const char **path, size_t *bytes, unsigned components)
+{
+    const char *at = *path, *end = *path + *bytes;
+    while (components) {
+        while (at < end && *at == '/')
+            at++;
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        if (!slash)
+            return false;
+        components -= !(slash - at == 1 && *at == '.');
+        at = slash + 1;
+    }
+    while (at < end && *at == '/')
+        at++;
+    *path = at;
+    *bytes = (size_t)(end - at);
+    return at < end;
+}
+
+bool member_select_wants(void *context, struct member *member)
+{
+    struct member_select *select = context;
+    const struct member_select_options *options = &select->options;
+    bool was_absolute;
+    if (member->path_bytes + 2 > select->room) {
+        char *path = realloc(select->path, member->path_bytes + 2);
+        if (!path)
+            return true; /* out of memory: it will be told where the member is dealt with */
+        select->path = path;
+        select->room = member->path_bytes + 2;
+    }
+    ptrdiff_t bytes = member_clean(member->path, member->path_bytes, select->path, &was_absolute);
+    if (bytes < 0) /* refused, and told of, if it could be meant */
+        return options->name_count == 0;
+    if (!is_named(select, select->path, (size_t)bytes))
+        return false;
+    if (options->selection && !rules_want(options->selection, member, select->path, (size_t)bytes))
+        return false;
+    if (!options->strip_components)
+        return true;
+    return strip(&member->path, &member->path_bytes, options->strip_components) &&
+           (!member->is_hard_link ||
+            strip(&member->target, &member->target_bytes, options->strip_components));
+}
