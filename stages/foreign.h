@@ -1,10 +1,15 @@
 /* foreign: what libarchive reads for us: archives of other kinds than tar (zip where unzip.h does
- * not do it, 7z, cpio, ISO 9660, ar, xar, cab, rar, lha, warc, mtree), and filters other than gzip
- * and zstd (bzip2, xz, lzma, lzip, lz4, lzop, compress, uu, rpm, ...).
+ * not do it, 7z, cpio, ISO 9660, ar, xar, cab, rar, lha, warc; tar too), and filters other than
+ * gzip and zstd (bzip2, xz, lzma, lzip, lz4, compress, uu, rpm; lzop if the library has it built
+ * in). Not mtree, which is a list of files and no archive.
  *
  * libarchive parses hostile input in C: it is called from a worker that may be a process, and from
  * nowhere else but foreign_detect(). No filter that runs another program is ever enabled. Of one
  * thread each.
+ *
+ * Names are the archive's bytes, whatever the locale; where the archive has them in UTF-16 or says
+ * that they are UTF-8, they are UTF-8, in Unicode's form C. One that is not valid then is lost, and
+ * the member is called "unnamed-" and its number.
  */
 #ifndef TREEMILL_STAGES_FOREIGN_H
 #define TREEMILL_STAGES_FOREIGN_H
@@ -16,6 +21,9 @@
 
 #include "stages/member.h"
 
+/* As the size of a regular file: the archive does not say beforehand. */
+#define FOREIGN_SIZE_UNKNOWN UINT64_MAX
+
 /* Filters one behind another: more is not an archive but an attack. */
 #define FOREIGN_FILTERS_MAX 4
 
@@ -26,10 +34,16 @@ struct foreign;
  * meanwhile; it need not be seekable, but some formats are only read then. 0 or -errno: -EINVAL:
  * no known format, -E2BIG: too many filters. */
 int foreign_open(int fd, bool filters_only, struct foreign **foreign);
+/* The same where the first bytes have been read already, to see what they are: they must stay until
+ * foreign_close(). What needs to seek cannot be read then. */
+int foreign_open_behind(const void *start, size_t start_bytes, int fd, bool filters_only,
+                        struct foreign **foreign);
 /* NULL is allowed. */
 void foreign_close(struct foreign *foreign);
 
-/* Archives. The next member: 1; 0: no more; or an error as of foreign_read(). */
+/* Archives. The next member: 1; 0: no more; or an error as of foreign_read(): it may concern one
+ * member only; if not, the next call says the same again. Of a file's several names in cpio the one
+ * with the data comes first, the others are hard links to it; a hard link has no data. */
 int foreign_next(struct foreign *foreign, const struct member **member);
 /* Of the member: whether its data has holes that come as such: pieces of foreign_read() then leave
  * out parts of the file. */
@@ -39,17 +53,20 @@ bool foreign_is_sparse(const struct foreign *foreign);
  * -EBADMSG: corrupt; -ENODATA: cut short; -ENOTSUP: a method or encryption that is not known;
  * -ENOMEM; -errno of reading. */
 ptrdiff_t foreign_read(struct foreign *foreign, void *data, size_t capacity, uint64_t *offset);
-/* What the library says was wrong, in its words, one line, printable. Good until the next call. */
+/* What the library says was wrong, in its words, one line, printable. After foreign_next() has
+ * returned 1: what it found odd about the member, or "". Good until the next call. */
 const char *foreign_error(const struct foreign *foreign);
 /* "ISO9660, gzip": format and filters, once the first member is there. */
 const char *foreign_format(struct foreign *foreign, char *text, size_t capacity);
 /* Bytes of the file that have been read so far. */
 uint64_t foreign_position(const struct foreign *foreign);
 
-/* What begins a file, without decompressing more than the first block. Reads the descriptor with
- * pread(2) only; what cannot seek is told from `start`, its first bytes. */
+/* What begins a file, without decompressing more than its first blocks. The descriptor must be able
+ * to seek, and is read with pread(2) only, from where it is on. What cannot be read is
+ * FOREIGN_NONE, and so is a file of no bytes: an archive that was cut down to nothing must not pass
+ * for one without members. */
 enum foreign_kind {
-    FOREIGN_TAR,            /* plain */
+    FOREIGN_TAR,            /* plain; zeros alone are one without members */
     FOREIGN_COMPRESSED_TAR, /* behind filters that are ours: gzip, zstd */
     FOREIGN_FILTERED_TAR,   /* behind others of libarchive's */
     FOREIGN_ZIP,
@@ -58,5 +75,9 @@ enum foreign_kind {
     FOREIGN_NONE
 };
 enum foreign_kind foreign_detect(int fd);
+/* The same of what cannot seek, from its first bytes: so many, in which each filter has got a whole
+ * block (bzip2's are the largest), or all. */
+#define FOREIGN_START_BYTES ((size_t)1024 * 1024)
+enum foreign_kind foreign_detect_start(const void *start, size_t bytes);
 
 #endif

@@ -1,0 +1,242 @@
+/* What begins a file.
+ *
+ * What is ours to read is told from its first bytes, gzip and zstd decompressed by decode.h. All
+ * else is for libarchive to say, which has the whole file for it where that can seek.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stages/decode.h"
+#include "stages/foreign_private.h"
+
+#define TAR_BLOCK 512
+/* An archive without members: its two blocks at least. */
+#define EMPTY_TAR (2 * TAR_BLOCK)
+/* What is read at once. More than an image of ISO 9660 has of zeros at its beginning. */
+#define PIECE_BYTES ((size_t)64 * 1024)
+/* What is looked at of a compressed file for the first bytes of its content: frames may be empty or
+ * be skipped. */
+#define COMPRESSED_MAX ((uint64_t)1024 * 1024)
+/* Where zip's end-of-central-directory record may begin: itself and its longest comment. */
+#define ZIP_END_BYTES ((size_t)22 + 65535)
+
+/* Either a descriptor with what it has from `base` on, or its first bytes alone. */
+struct view {
+    int fd; /* -1: only the first bytes are there */
+    off_t base;
+    uint8_t *start;
+    size_t start_bytes;
+};
+
+/* tar. */
+
+static bool is_zero(const uint8_t *bytes, size_t count)
+{
+    return !count || (!bytes[0] && !memcmp(bytes, bytes + 1, count - 1));
+}
+
+static long octal(const uint8_t *text, size_t bytes)
+{
+    long number = 0;
+    size_t i = 0;
+    while (i < bytes && text[i] == ' ')
+        i++;
+    if (i == bytes || text[i] < '0' || text[i] > '7')
+        return -1;
+    for (; i < bytes && text[i] >= '0' && text[i] <= '7'; i++)
+        number = number * 8 + (text[i] - '0');
+    return i == bytes || text[i] == ' ' || text[i] == '\0' ? number : -1;
+}
+
+/* Whether the checksum of a header of tar is right, with bytes taken as unsigned or, as some
+ * writers did, as signed. */
+static bool is_tar_header(const uint8_t *block, size_t bytes)
+{
+    long as_unsigned = 0, as_signed = 0;
+    if (bytes < TAR_BLOCK)
+        return false;
+    for (size_t i = 0; i < TAR_BLOCK; i++) {
+        uint8_t byte = i >= 148 && i < 156 ? ' ' : block[i];
+        as_unsigned += byte;
+        as_signed += (int8_t)byte;
+    }
+    long said = octal(block + 148, 8);
+    return said >= 0 && (said == as_unsigned || said == as_signed) && block[0];
+}
+
+static bool is_tar(const uint8_t *bytes, size_t count)
+{
+    return is_tar_header(bytes, count) || (count >= EMPTY_TAR && is_zero(bytes, count));
+}
+
+/* Reading. */
+
+static ssize_t read_at(const struct view *view, uint64_t offset, void *data, size_t capacity)
+{
+    size_t done = 0;
+    if (view->fd < 0) {
+        size_t from = offset < view->start_bytes ? (size_t)offset : view->start_bytes;
+        done = view->start_bytes - from < capacity ? view->start_bytes - from : capacity;
+        memcpy(data, view->start + from, done);
+        return (ssize_t)done;
+    }
+    while (done < capacity) {
+        ssize_t bytes = pread(view->fd, (char *)data + done, capacity - done,
+                              view->base + (off_t)(offset + done));
+        if (bytes < 0 && errno == EINTR)
+            continue;
+        if (bytes < 0)
+            return -errno;
+        if (!bytes)
+            break;
+        done += (size_t)bytes;
+    }
+    return (ssize_t)done;
+}
+
+/* The first bytes of what is compressed, as many as are there; fewer if it is corrupt. */
+static size_t content_start(const struct view *view, enum codec_format format, uint8_t *content,
+                            size_t capacity)
+{
+    struct decode_stream *stream;
+    uint8_t *input = malloc(PIECE_BYTES);
+    struct decode_step step = {.output = content, .output_bytes = capacity};
+    if (!input)
+        return 0;
+    if (decode_stream_create(format, &stream) != 0) {
+        free(input);
+        return 0;
+    }
+    for (uint64_t offset = 0; step.output_bytes && offset < COMPRESSED_MAX;) {
+        ssize_t bytes = read_at(view, offset, input, PIECE_BYTES);
+        if (bytes <= 0)
+            break;
+        offset += (uint64_t)bytes;
+        step.input = input;
+        step.input_bytes = (size_t)bytes;
+        if (decode_stream_run(stream, &step) != 0)
+            break;
+    }
+    decode_stream_destroy(stream);
+    free(input);
+    return capacity - step.output_bytes;
+}
+
+/* What libarchive says. */
+
+static int open_view(const struct view *view, bool filters_only, struct foreign **foreign)
+{
+    if (view->fd >= 0)
+        return foreign_open(view->fd, filters_only, foreign);
+    return foreign_open_behind(view->start, view->start_bytes, -1, filters_only, foreign);
+}
+
+/* Whether something is behind filters, and the first bytes of that. */
+static bool read_filtered(const struct view *view, uint8_t *content, size_t capacity, size_t *bytes)
+{
+    struct foreign *foreign;
+    uint64_t offset;
+    char name[64];
+    *bytes = 0;
+    if (open_view(view, true, &foreign) != 0)
+        return false;
+    bool is_filtered = *foreign_format(foreign, name, sizeof name);
+    while (is_filtered && *bytes < capacity) {
+        ptrdiff_t got = foreign_read(foreign, content + *bytes, capacity - *bytes, &offset);
+        if (got <= 0)
+            break;
+        *bytes += (size_t)got;
+    }
+    foreign_close(foreign);
+    return is_filtered;
+}
+
+static bool has_zip_end(const struct view *view)
+{
+    struct stat status;
+    if (view->fd < 0 || fstat(view->fd, &status) != 0 || status.st_size <= view->base)
+        return false;
+    uint64_t all = (uint64_t)(status.st_size - view->base);
+    size_t tail_bytes = all < ZIP_END_BYTES ? (size_t)all : ZIP_END_BYTES;
+    uint8_t *tail = malloc(tail_bytes);
+    ssize_t bytes = tail ? read_at(view, all - tail_bytes, tail, tail_bytes) : 0;
+    bool found = bytes > 0 && memmem(tail, (size_t)bytes, "PK\5\6", 4);
+    free(tail);
+    return found;
+}
+
+/* What libarchive has opened: whether it is a zip behind something else, such as a program that
+ * extracts it. */
+static bool is_zip(const struct view *view, struct foreign *foreign)
+{
+    const struct member *member;
+    char name[64];
+    return has_zip_end(view) && foreign_next(foreign, &member) >= 0 &&
+           !strncmp(foreign_format(foreign, name, sizeof name), "ZIP", 3);
+}
+
+static enum foreign_kind detect_by_library(const struct view *view)
+{
+    uint8_t content[EMPTY_TAR];
+    size_t bytes;
+    struct foreign *foreign;
+    if (read_filtered(view, content, sizeof content, &bytes) && is_tar(content, bytes))
+        return FOREIGN_FILTERED_TAR;
+    if (open_view(view, false, &foreign) != 0)
+        return FOREIGN_NONE;
+    enum foreign_kind kind = is_zip(view, foreign) ? FOREIGN_ZIP : FOREIGN_OTHER;
+    foreign_close(foreign);
+    return kind;
+}
+
+/* gzip or zstd. */
+static enum foreign_kind detect_compressed(const struct view *view, enum codec_format format)
+{
+    uint8_t content[EMPTY_TAR];
+    if (is_tar(content, content_start(view, format, content, sizeof content)))
+        return FOREIGN_COMPRESSED_TAR;
+    enum foreign_kind kind = detect_by_library(view);
+    return kind == FOREIGN_NONE ? FOREIGN_FILE : kind;
+}
+
+static enum foreign_kind detect(const struct view *view)
+{
+    const uint8_t *start = view->start;
+    size_t bytes = view->start_bytes;
+    enum codec_format format;
+    if (!bytes)
+        return FOREIGN_NONE;
+    if (bytes >= 4 && (!memcmp(start, "PK\3\4", 4) || !memcmp(start, "PK\5\6", 4)))
+        return FOREIGN_ZIP;
+    if (decode_detect(start, bytes, &format))
+        return detect_compressed(view, format);
+    if (is_tar_header(start, bytes))
+        return FOREIGN_TAR;
+    /* An image of ISO 9660 begins with as many zeros as one likes, and is more than these. */
+    enum foreign_kind kind = detect_by_library(view);
+    return kind == FOREIGN_NONE && is_tar(start, bytes) ? FOREIGN_TAR : kind;
+}
+
+enum foreign_kind foreign_detect(int fd)
+{
+    struct view view = {.fd = fd, .base = lseek(fd, 0, SEEK_CUR)};
+    enum foreign_kind kind = FOREIGN_NONE;
+    if (view.base < 0)
+        return FOREIGN_NONE;
+    view.start = malloc(PIECE_BYTES);
+    ssize_t bytes = view.start ? read_at(&view, 0, view.start, PIECE_BYTES) : 0;
+    if (bytes > 0) {
+        view.start_bytes = (size_t)bytes;
+        kind = detect(&view);
+    }
+    free(view.start);
+    return kind;
+}
+
+enum foreign_kind foreign_detect_start(const void *start, size_t bytes)
+{
+    return detect(&(struct view){.fd = -1, .start = (uint8_t *)start, .start_bytes = bytes});
+}
