@@ -129,6 +129,9 @@ static int failure(struct foreign *foreign)
     if (!text)
         return at_end ? say(foreign, -ENODATA, "the file ends too early")
                       : say(foreign, -EBADMSG, "the file is damaged");
+    if (!foreign->source.is_seekable && strcasestr(text, "seek"))
+        return say(foreign, -ENOTSUP, "an archive of this kind cannot be read from a pipe: %s",
+                   text);
     if (says_any(text, words_of_unknown))
         return say(foreign, -ENOTSUP, "%s", text);
     return say(foreign, at_end && says_any(text, words_of_end) ? -ENODATA : -EBADMSG, "%s", text);
@@ -155,10 +158,16 @@ static void leave(locale_t before)
 
 /* Opening. */
 
+/* Besides the file itself, which counts as one. */
+static int count_filters(const struct foreign *foreign)
+{
+    return archive_filter_count(foreign->archive) - 1;
+}
+
 static int open_error(struct foreign *foreign)
 {
     const char *text = archive_error_string(foreign->archive);
-    if (text && strstr(text, "too many filters"))
+    if (count_filters(foreign) > FOREIGN_FILTERS_MAX || (text && strstr(text, "too many filters")))
         return -E2BIG;
     if (text && strstr(text, "Unrecognized archive format") && !foreign->source.error)
         return -EINVAL;
@@ -187,10 +196,11 @@ static int open_archive(struct foreign *foreign)
     foreign_source_attach(&foreign->source, foreign->archive);
     if (archive_read_open1(foreign->archive) != ARCHIVE_OK)
         return open_error(foreign);
-    /* One is the file itself. */
-    if (archive_filter_count(foreign->archive) - 1 > FOREIGN_FILTERS_MAX)
+    if (count_filters(foreign) > FOREIGN_FILTERS_MAX)
         return -E2BIG;
-    return foreign->filters_only ? begin_stream(foreign) : 0;
+    if (!foreign->filters_only)
+        return 0;
+    return count_filters(foreign) > 0 ? begin_stream(foreign) : -EINVAL;
 }
 
 int foreign_open_behind(const void *start, size_t start_bytes, int fd, bool filters_only,
@@ -299,15 +309,25 @@ static int take_header(struct foreign *foreign, struct archive_entry *entry, int
     return taken;
 }
 
+/* For libarchive ar ends where there is no whole header. What is left then is a part of one; behind
+ * filters that cannot be seen. */
+static int check_archive_end(struct foreign *foreign)
+{
+    foreign->ended = true;
+    if (!is_format(foreign, ARCHIVE_FORMAT_AR) || count_filters(foreign) > 0 ||
+        (uint64_t)archive_filter_bytes(foreign->archive, 0) == foreign_position(foreign))
+        return 0;
+    return fail(foreign, say(foreign, -ENODATA, "the file ends within a header"));
+}
+
 static int next_member(struct foreign *foreign)
 {
     struct archive_entry *entry;
     int status, taken = 0;
     do {
         status = archive_read_next_header(foreign->archive, &entry);
-        foreign->ended = status == ARCHIVE_EOF;
-        if (foreign->ended)
-            return 0;
+        if (status == ARCHIVE_EOF)
+            return check_archive_end(foreign);
         if (status == ARCHIVE_FATAL)
             return fail(foreign, failure(foreign));
         if (status < ARCHIVE_WARN)
@@ -442,8 +462,7 @@ const char *foreign_format(struct foreign *foreign, char *text, size_t capacity)
     size_t used = 0;
     const char *name = foreign->filters_only ? NULL : archive_format_name(foreign->archive);
     text[0] = '\0';
-    /* The last of them is the file itself. */
-    for (int i = -1; i < archive_filter_count(foreign->archive) - 1 && used < capacity; i++) {
+    for (int i = -1; i < count_filters(foreign) && used < capacity; i++) {
         name = i < 0 ? name : archive_filter_name(foreign->archive, i);
         if (name)
             used += (size_t)snprintf(text + used, capacity - used, "%s%s", used ? ", " : "", name);

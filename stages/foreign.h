@@ -29,10 +29,11 @@
 
 struct foreign;
 
-/* Opens what the descriptor has, from where it is on: as an archive; or only as a stream of bytes
- * behind any filters (`filters_only`). The descriptor stays the caller's, must not be used
- * meanwhile; it need not be seekable, but some formats are only read then. 0 or -errno: -EINVAL:
- * no known format, -E2BIG: too many filters. */
+/* Opens what the descriptor has, from where it is on: as an archive; or only as the stream of bytes
+ * that is behind filters (`filters_only`). The descriptor stays the caller's, and must not be used
+ * meanwhile. It need not be seekable, but 7z is only read then, and a zip from a pipe lacks what
+ * its central directory alone says: modes, and which files are symbolic links. 0 or -errno:
+ * -EINVAL: no known format, or no filter; -E2BIG: too many filters; others as of foreign_read(). */
 int foreign_open(int fd, bool filters_only, struct foreign **foreign);
 /* The same where the first bytes have been read already, to see what they are: they must stay until
  * foreign_close(). What needs to seek cannot be read then. */

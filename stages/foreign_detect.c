@@ -15,7 +15,7 @@
 #define TAR_BLOCK 512
 /* An archive without members: its two blocks at least. */
 #define EMPTY_TAR (2 * TAR_BLOCK)
-/* What is read at once. More than an image of ISO 9660 has of zeros at its beginning. */
+/* What is read at once. An image of ISO 9660 begins with 32 KiB that may be zeros: this is more. */
 #define PIECE_BYTES ((size_t)64 * 1024)
 /* What is looked at of a compressed file for the first bytes of its content: frames may be empty or
  * be skipped. */
@@ -139,19 +139,17 @@ static bool read_filtered(const struct view *view, uint8_t *content, size_t capa
 {
     struct foreign *foreign;
     uint64_t offset;
-    char name[64];
     *bytes = 0;
     if (open_view(view, true, &foreign) != 0)
         return false;
-    bool is_filtered = *foreign_format(foreign, name, sizeof name);
-    while (is_filtered && *bytes < capacity) {
+    while (*bytes < capacity) {
         ptrdiff_t got = foreign_read(foreign, content + *bytes, capacity - *bytes, &offset);
         if (got <= 0)
             break;
         *bytes += (size_t)got;
     }
     foreign_close(foreign);
-    return is_filtered;
+    return true;
 }
 
 static bool has_zip_end(const struct view *view)
@@ -213,11 +211,10 @@ static enum foreign_kind detect(const struct view *view)
         return FOREIGN_ZIP;
     if (decode_detect(start, bytes, &format))
         return detect_compressed(view, format);
-    if (is_tar_header(start, bytes))
+    if (is_tar(start, bytes))
         return FOREIGN_TAR;
-    /* An image of ISO 9660 begins with as many zeros as one likes, and is more than these. */
-    enum foreign_kind kind = detect_by_library(view);
-    return kind == FOREIGN_NONE && is_tar(start, bytes) ? FOREIGN_TAR : kind;
+    /* One block of zeros is too little; libarchive would take it. */
+    return is_zero(start, bytes) ? FOREIGN_NONE : detect_by_library(view);
 }
 
 enum foreign_kind foreign_detect(int fd)

@@ -98,13 +98,13 @@ static uint32_t owner_number(la_int64_t number)
     return number >= 0 && number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
 }
 
-static void set_status(struct archive_entry *entry, struct member *member)
+static void set_status(struct archive_entry *entry, int format, struct member *member)
 {
     struct file_stat *stat = &member->stat;
     long ns = archive_entry_mtime_nsec(entry);
     stat->mode = archive_entry_mode(entry) & (S_IFMT | 07777);
-    /* A hard link of which no more is known is one to a file. */
-    if (member->is_hard_link && !(stat->mode & S_IFMT))
+    /* A hard link of which no more is known is one to a file; in ar there is nothing else. */
+    if (!(stat->mode & S_IFMT) && (member->is_hard_link || FORMAT(format) == ARCHIVE_FORMAT_AR))
         stat->mode |= S_IFREG;
     stat->uid = owner_number(archive_entry_uid(entry));
     stat->gid = owner_number(archive_entry_gid(entry));
@@ -295,7 +295,7 @@ int foreign_member_make(struct archive_entry *entry, int format, uint64_t number
     int error = set_names(entry, format, number, packed, member);
     if (error)
         return error;
-    set_status(entry, member);
+    set_status(entry, format, member);
     member->user = text_or_null(archive_entry_uname(entry));
     member->group = text_or_null(archive_entry_gname(entry));
     return set_attributes(entry, packed, member);
