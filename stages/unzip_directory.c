@@ -191,11 +191,15 @@ static int place(struct unzip_directory *directory, const struct end *end)
     }
     if (found < 0)
         return found;
-    if (!found || end->offset > start)
+    /* zip 3.0 made to write zip64 to a pipe says that it is elsewhere, and then nothing is there.
+     */
+    bool is_unknown = end->offset == UINT32_MAX && !end->is_zip64;
+    uint64_t offset = is_unknown ? start : end->offset;
+    if (!found || offset > start)
         return -EBADMSG;
     directory->start = start;
     directory->bytes = end->bytes;
-    directory->prefix = start - end->offset;
+    directory->prefix = start - offset;
     directory->count = end->count;
     directory->is_zip64 = end->is_zip64;
     return 0;
