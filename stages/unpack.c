@@ -125,6 +125,8 @@ static int next_range(const struct unpack_job *job, struct decode_index *index, 
     if (job->kind != UNPACK_BLOCKS)
         return 1;
     int got = decode_index_next(index, &unit);
+    if (got > 0 && job->is_part && unit.offset >= job->end)
+        got = 0;
     if (got > 0)
         *ticket = (struct fetch_ticket){.offset = unit.offset,
                                         .bytes = unit.compressed_bytes,
@@ -137,7 +139,7 @@ int unpack_run(const struct unpack_job *job, struct decode_index *index, struct 
     uint64_t number, offset = 0;
     uint32_t stream = lane_stream_begin(lane, &number);
     bool is_last = false;
-    int error = 0;
+    int error = job->is_part ? decode_index_seek(index, job->begin) : 0;
     for (uint32_t chunk = 0; !is_last && !error; chunk++) {
         struct item_view view;
         error = lane_acquire(lane, &view);

@@ -72,9 +72,13 @@ struct unpack_job {
     enum codec_format format; /* UNPACK_BLOCKS, UNPACK_CODEC */
     struct batch_shape shape; /* unpack_shape() */
     size_t window_bytes;      /* at most; likewise */
-    struct fetch_job fetch;   /* its ticket; the note is behind it */
-    unsigned items;           /* of the lane: names in work */
-    bool lists;               /* members without their data */
+    /* UNPACK_BLOCKS, where a part of the archive has all that is wanted: it begins with the block
+     * at `begin`, a member's header, and what begins at `end` or behind is not wanted. */
+    bool is_part;
+    uint64_t begin, end;
+    struct fetch_job fetch; /* its ticket; the note is behind it */
+    unsigned items;         /* of the lane: names in work */
+    bool lists;             /* members without their data */
     struct unpack_limits limits;
     struct unpack_shared *shared;
     /* Whether a member is wanted, and under what name; NULL: all are. In scan's worker. */

@@ -111,7 +111,8 @@ static void finish_tar(struct scanner *scanner, const struct item_view *view)
 {
     if (scanner->is_ended)
         return;
-    int got = untar_finish(scanner->untar);
+    bool is_enough = scanner->job->is_part && scanner->way == UNPACK_PASSED;
+    int got = is_enough ? 0 : untar_finish(scanner->untar);
     if (got < 0)
         unpack_fail(scanner, view, fault_of_input(got), NULL);
     else if (got > 0)
@@ -302,9 +303,8 @@ static int begin_archive(struct scanner *scanner)
     bool filters_only = job->kind == UNPACK_STREAM && job->stream == UNPACK_FILTERS;
     if (job->kind != UNPACK_FOREIGN && !filters_only)
         return 0;
-    if (job->is_seekable && lseek(job->fd, 0, SEEK_SET) < 0)
-        return -errno;
-    return foreign_open(job->fd, filters_only, &scanner->foreign);
+    return foreign_open_behind(job->head, job->head_bytes, job->fd, filters_only,
+                               &scanner->foreign);
 }
 
 /* False: there is nothing to do with the item. */
@@ -322,7 +322,8 @@ static bool begin_item(struct scanner *scanner, const struct item_view *view)
         scanner->is_ended = false;
         unpack_fail(scanner, view, fault_of(TM_FAULT_CONSUMED), NULL);
     } else if (error) {
-        unpack_fail(scanner, view, fault_of_input(error), NULL);
+        unpack_fail(scanner, view, fault_of_input(error),
+                    error == -E2BIG ? "too many filters, one behind another" : NULL);
     }
     return !scanner->is_ended;
 }
