@@ -7,7 +7,7 @@
  * and SCHILY.acl attributes.
  *
  * Everything is hostile: sizes, numbers, records of headers, maps. Memory is bounded by
- * UNTAR_HEADER_MAX whatever the archive says. A reader belongs to one thread.
+ * UNTAR_HEADER_MAX and UNTAR_EXTENTS_MAX whatever the archive says. A reader belongs to one thread.
  */
 #ifndef TREEMILL_STAGES_UNTAR_H
 #define TREEMILL_STAGES_UNTAR_H
@@ -18,8 +18,10 @@
 
 #include "stages/member.h"
 
-/* What the extended headers, the long names and the sparse map of one member may take. */
+/* What the extended headers and the long names of one member may take. */
 #define UNTAR_HEADER_MAX ((size_t)1024 * 1024)
+/* Most ranges of data that a sparse file may have; a map takes 16 bytes each. */
+#define UNTAR_EXTENTS_MAX ((size_t)256 * 1024)
 
 enum untar_event {
     UNTAR_MORE,   /* the input is used up: go on with the next piece, or untar_finish() */
@@ -52,15 +54,19 @@ enum untar_event untar_next(struct untar *untar, struct untar_step *step);
 const struct member *untar_member(const struct untar *untar);
 /* Whether its data is not all of it one after another from offset 0 on: a sparse file. */
 bool untar_is_sparse(const struct untar *untar);
-/* Where its header was in the input of the whole archive, and where the next event's bytes are. */
+/* Where in the input of the whole archive the next event's bytes are: how many have been taken. */
 uint64_t untar_position(const struct untar *untar);
-/* The input ends here. 0; -ENODATA: within a member; 1: without the mark of its end, which other
+/* Where the first header of the member was; after UNTAR_ERROR, of what is wrong. */
+uint64_t untar_member_position(const struct untar *untar);
+/* The input ends here. 0; -ENODATA: within a member or its padding, or between its headers;
+ * -EBADMSG: after UNTAR_ERROR; 1: without the whole mark of its end, two zero blocks, which other
  * readers take, too, with or without a word. */
 int untar_finish(const struct untar *untar);
 /* What was wrong, in a few words without the path: "header's checksum is wrong". Static text. */
 const char *untar_error(const struct untar *untar);
 
-/* Whether this block of TAR_BLOCK_BYTES can be the first of a tar archive. */
+/* Whether this block of TAR_BLOCK_BYTES can be the first of a tar archive. A zero block is not one:
+ * an archive without members begins so, but so do ISO 9660 images and much else. */
 bool untar_detect(const uint8_t *block, size_t bytes);
 
 #endif
