@@ -251,12 +251,12 @@ static bool is_format(const struct foreign *foreign, int format)
     return (archive_format(foreign->archive) & ARCHIVE_FORMAT_BASE_MASK) == format;
 }
 
-/* The tables of symbols in ar are no files. */
-static bool is_index(const struct foreign *foreign)
+/* The tables of symbols and of long names in ar are no files. */
+static bool is_table(const struct foreign *foreign)
 {
     const char *path = foreign->member.path;
     return is_format(foreign, ARCHIVE_FORMAT_AR) &&
-           (!strcmp(path, "/") || !strcmp(path, "/SYM64/"));
+           (!strcmp(path, "/") || !strcmp(path, "//") || !strcmp(path, "/SYM64/"));
 }
 
 static void begin_data(struct foreign *foreign, struct archive_entry *entry)
@@ -298,15 +298,17 @@ static int take_header(struct foreign *foreign, struct archive_entry *entry, int
                                     &foreign->packed, &foreign->member);
     if (error)
         return fail(foreign, say(foreign, error, "no memory"));
-    if (is_index(foreign))
+    if (is_table(foreign))
         return 0;
     int taken = take_links(foreign, entry);
     if (taken < 0)
         return fail(foreign, say(foreign, taken, "too many names wait for their file's data"));
+    if (!taken)
+        return 0;
     if (status != ARCHIVE_OK && archive_error_string(foreign->archive))
         say(foreign, 0, "%s", archive_error_string(foreign->archive));
     begin_data(foreign, entry);
-    return taken;
+    return 1;
 }
 
 /* For libarchive ar ends where there is no whole header. What is left then is a part of one; behind

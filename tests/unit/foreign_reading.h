@@ -128,7 +128,7 @@ static inline void add_cpio(FILE *file, struct cpio_member member)
 {
     size_t name_bytes = strlen(member.name) + 1, bytes = strlen(member.data);
     fprintf(file, "070701%08X%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X", member.inode,
-            member.mode, 7, 8, member.names, 1700000000, bytes, 3, 1, 0, 0, name_bytes, 0);
+            member.mode, 7, 8, member.names, 1700000000, bytes, 3, 1, 5, 6, name_bytes, 0);
     fwrite(member.name, 1, name_bytes, file);
     for (size_t at = 110 + name_bytes; at % 4; at++)
         fputc(0, file);
