@@ -25,7 +25,7 @@ struct unzip {
     bool has_entry;
     bool was_absolute;
     uint64_t serial;
-    uint8_t name[UNZIP_NAME_MAX];
+    struct unzip_scene scene;
     char target[PATH_MAX];
 };
 
@@ -56,6 +56,7 @@ int unzip_open(int fd, struct unzip **out)
     struct unzip *unzip = calloc(1, sizeof *unzip);
     if (!unzip)
         return -ENOMEM;
+    unzip_scene_init(&unzip->scene);
     int error = unzip_directory_open(fd, &unzip->directory);
     if (!error)
         error = survey(unzip);
@@ -261,7 +262,7 @@ int unzip_fill(struct unzip *unzip, const struct unzip_job *job, const struct it
     batch_clear(view, &job->shape);
     while (added > 0 && (got = current(unzip)) > 0) {
         bound(&filling, unzip->entry.offset);
-        unzip_member_of(&unzip->entry, unzip->name, &member);
+        unzip_member_of(&unzip->scene, &unzip->entry, &member);
         if (!wants || wants(context, &member))
             added = add(&filling, &member);
         if (added > 0)

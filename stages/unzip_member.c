@@ -46,14 +46,15 @@ static bool has_unicode_path(const struct unzip_entry *entry, struct member *mem
 }
 
 /* As unzip does: some programs of MS-DOS and Windows wrote backslashes. */
-static void turn_backslashes(const struct unzip_entry *entry, uint8_t *name, struct member *member)
+static void turn_backslashes(struct unzip_scene *scene, const struct unzip_entry *entry,
+                             struct member *member)
 {
     if (entry->host != HOST_DOS || memchr(member->path, '/', member->path_bytes) ||
         !memchr(member->path, '\\', member->path_bytes))
         return;
     for (size_t i = 0; i < member->path_bytes; i++)
-        name[i] = (uint8_t)(member->path[i] == '\\' ? '/' : member->path[i]);
-    member->path = (const char *)name;
+        scene->name[i] = (uint8_t)(member->path[i] == '\\' ? '/' : member->path[i]);
+    member->path = (const char *)scene->name;
 }
 
 /* Kind and mode. */
@@ -150,23 +151,35 @@ static bool ntfs_time(const struct unzip_entry *entry, struct file_stat *stat)
 }
 
 /* 4.4.6: in local time, wherever it was made; there is no better guess than here. */
-static int64_t dos_time(uint32_t time)
+static int64_t seconds_of_quarter(uint32_t date, int hour, int minute)
 {
-    uint32_t month = time >> 21 & 15, day = time >> 16 & 31;
+    uint32_t month = date >> 5 & 15, day = date & 31;
     struct tm tm = {
-        .tm_year = (int)(time >> 25) + 80,
+        .tm_year = (int)(date >> 9) + 80,
         .tm_mon = month ? (int)month - 1 : 0,
         .tm_mday = day ? (int)day : 1,
-        .tm_hour = (int)(time >> 11 & 31),
-        .tm_min = (int)(time >> 5 & 63),
-        .tm_sec = (int)(time & 31) * 2,
+        .tm_hour = hour,
+        .tm_min = minute,
         .tm_isdst = -1,
     };
     return mktime(&tm);
 }
 
+static int64_t dos_time(struct unzip_scene *scene, uint32_t time)
+{
+    uint32_t minute = time >> 5 & 63, quarter = (time >> 11) * 5 + minute / 15;
+    if (!scene->has_quarter || scene->quarter != quarter) {
+        scene->has_quarter = true;
+        scene->quarter = quarter;
+        scene->quarter_seconds =
+            seconds_of_quarter(time >> 16, (int)(time >> 11 & 31), (int)(minute / 15 * 15));
+    }
+    return scene->quarter_seconds + minute % 15 * 60 + (time & 31) * 2;
+}
+
 /* Windows' time is finer, but Unix's is what its tools have kept. */
-static void find_time(const struct unzip_entry *entry, struct file_stat *stat)
+static void find_time(struct unzip_scene *scene, const struct unzip_entry *entry,
+                      struct file_stat *stat)
 {
     struct file_stat ntfs = {0};
     bool has_unix = unix_time(entry, stat), has_ntfs = ntfs_time(entry, &ntfs);
@@ -174,7 +187,7 @@ static void find_time(const struct unzip_entry *entry, struct file_stat *stat)
         stat->mtime_seconds = ntfs.mtime_seconds;
         stat->mtime_ns = ntfs.mtime_ns;
     } else if (!has_unix) {
-        stat->mtime_seconds = dos_time(entry->dos_time);
+        stat->mtime_seconds = dos_time(scene, entry->dos_time);
     }
 }
 
@@ -198,13 +211,14 @@ static bool read_id(const uint8_t **at, const uint8_t *end, uint32_t *id)
     return bytes && value < UINT32_MAX; /* that one means nobody */
 }
 
-static void find_owner(const struct unzip_entry *entry, struct file_stat *stat)
+static void find_owner(const struct unzip_scene *scene, const struct unzip_entry *entry,
+                       struct file_stat *stat)
 {
     size_t bytes;
     uint32_t uid, gid;
     const uint8_t *at = extra_of(entry, EXTRA_OWNER, &bytes);
-    stat->uid = geteuid();
-    stat->gid = getegid();
+    stat->uid = scene->uid;
+    stat->gid = scene->gid;
     if (!at || !bytes || at[0] != 1)
         return;
     const uint8_t *end = at + bytes;
@@ -215,7 +229,15 @@ static void find_owner(const struct unzip_entry *entry, struct file_stat *stat)
     }
 }
 
-void unzip_member_of(const struct unzip_entry *entry, uint8_t *name, struct member *member)
+void unzip_scene_init(struct unzip_scene *scene)
+{
+    scene->uid = geteuid();
+    scene->gid = getegid();
+    scene->has_quarter = false;
+}
+
+void unzip_member_of(struct unzip_scene *scene, const struct unzip_entry *entry,
+                     struct member *member)
 {
     *member = (struct member){
         .path = (const char *)entry->name,
@@ -223,10 +245,10 @@ void unzip_member_of(const struct unzip_entry *entry, uint8_t *name, struct memb
         .stat = {.links = 1},
     };
     if (!has_unicode_path(entry, member))
-        turn_backslashes(entry, name, member);
+        turn_backslashes(scene, entry, member);
     member->stat.mode = mode_of(entry, member);
     if (S_ISREG(member->stat.mode))
         member->stat.size_bytes = entry->uncompressed_bytes;
-    find_time(entry, &member->stat);
-    find_owner(entry, &member->stat);
+    find_time(scene, entry, &member->stat);
+    find_owner(scene, entry, &member->stat);
 }

@@ -87,9 +87,22 @@ bool unzip_wide(uint32_t number, const uint8_t **field, size_t *bytes, uint64_t 
 
 #define UNZIP_NAME_MAX 65535
 
-/* What an entry is, but for a symbolic link's target. `name`: room for UNZIP_NAME_MAX bytes, to
- * which the member's path may point. */
-void unzip_member_of(const struct unzip_entry *entry, uint8_t *name, struct member *member);
+/* What is known where the archive is read; of one thread. */
+struct unzip_scene {
+    uint32_t uid, gid; /* the reader's own */
+    /* The quarter of an hour last asked for, as the upper bits of an MS-DOS time, and its start in
+     * seconds since 1970. Clocks are changed between two of them, and mktime(3) looks at the file
+     * of the time zone each time. */
+    bool has_quarter;
+    uint32_t quarter;
+    int64_t quarter_seconds;
+    uint8_t name[UNZIP_NAME_MAX]; /* where a member's path may be */
+};
+
+void unzip_scene_init(struct unzip_scene *scene);
+/* What an entry is, but for a symbolic link's target. */
+void unzip_member_of(struct unzip_scene *scene, const struct unzip_entry *entry,
+                     struct member *member);
 
 /* Data: unzip_inflate.c. */
 

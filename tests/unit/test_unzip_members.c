@@ -186,6 +186,47 @@ START_TEST(times_without_a_day)
 }
 END_TEST
 
+/* Many entries of one archive, on the day when the clock is put back, but for the hour that is
+ * there twice. */
+
+static unsigned seen_times;
+
+static void check_time(void *context, const struct unzipped *unzipped)
+{
+    struct tm tm = {.tm_year = 121, .tm_mon = 9, .tm_mday = 31, .tm_isdst = -1};
+    (void)context;
+    ck_assert_int_eq(sscanf(unzipped->path, "%d:%d:%d", &tm.tm_hour, &tm.tm_min, &tm.tm_sec), 3);
+    ck_assert_int_eq(unzipped->file->stat.mtime_seconds, mktime(&tm));
+    seen_times++;
+}
+
+START_TEST(times_of_many)
+{
+    struct made made[200];
+    char names[200][16];
+    unsigned count = 0;
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    for (unsigned second = 0; second < 5 * 3600; second += 142) {
+        unsigned hour = second / 3600, minute = second / 60 % 60;
+        if (hour == 2)
+            continue;
+        snprintf(names[count], sizeof *names, "%u:%u:%u", hour, minute, second % 60);
+        made[count] = (struct made){.name = names[count], .host = 3};
+        made[count].dos_time =
+            41u << 25 | 10u << 21 | 31u << 16 | hour << 11 | minute << 5 | second % 60 / 2;
+        made_local(&pack, &made[count], 0, "", 0);
+        count++;
+    }
+    made_directory(&pack, made, count);
+    made_file(fd, &pack);
+    struct reading reading = {
+        .fd = fd, .shape = batch_shape_of(4096, 64, 0), .told = check_time, .lists = true};
+    ck_assert_int_eq(read_archive(&reading), 0);
+    ck_assert_uint_gt(count, 90);
+    ck_assert_uint_eq(seen_times, count);
+}
+END_TEST
+
 static const struct {
     const char *extra;
     size_t bytes;
@@ -273,6 +314,7 @@ int main(void)
     tcase_add_test(cases, kinds_that_contradict_their_data);
     tcase_add_loop_test(cases, times_of_modification, 0, COUNT_OF(times));
     tcase_add_test(cases, times_without_a_day);
+    tcase_add_test(cases, times_of_many);
     tcase_add_loop_test(cases, owners_by_number, 0, COUNT_OF(owners));
     tcase_add_test(cases, unicode_paths);
     tcase_add_test(cases, zip64_numbers);

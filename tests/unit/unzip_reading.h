@@ -3,6 +3,7 @@
 #define TREEMILL_TESTS_UNIT_UNZIP_READING_H
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
