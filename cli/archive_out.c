@@ -4,20 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/coding.h"
 #include "pipeline/io.h"
+#include "stages/member_index_make.h"
 #include "stages/zip.h"
 
 struct archive_out {
     const struct pack_job *pack;
     struct output *output;
-    int fd;                          /* written by offset; -1: in order */
-    struct codec_stream *stream;     /* of a compressed tar */
-    uint64_t bytes;                  /* written */
-    uint64_t tar_bytes;              /* before compression */
-    struct zip_directory *directory; /* of a zip */
-    struct zip_entry streamed;       /* its member whose chunks are coming */
+    int fd;                           /* written by offset; -1: in order */
+    struct codec_stream *stream;      /* of a compressed tar */
+    struct member_index_maker *index; /* of one whose blocks a reader can find; or NULL */
+    uint64_t bytes;                   /* written */
+    uint64_t tar_bytes;               /* before compression */
+    struct zip_directory *directory;  /* of a zip */
+    struct zip_entry streamed;        /* its member whose chunks are coming */
 };
 
 /* Form. */
@@ -144,6 +147,8 @@ int archive_out_create(const struct pack_job *pack, struct output *output, struc
             zip_directory_create(&pack->archive, ZIP_DIRECTORY_MEMORY, NULL, &archive->directory);
     else if (pack->is_compressed)
         error = codec_stream_create(&pack->codec, &archive->stream);
+    if (!error && archive->stream && codec_stream_can_seek(archive->stream))
+        error = member_index_maker_create(&archive->index);
     if (error) {
         archive_out_destroy(archive);
         return error;
@@ -157,6 +162,7 @@ void archive_out_destroy(struct archive_out *archive)
     if (!archive)
         return;
     codec_stream_destroy(archive->stream);
+    member_index_maker_destroy(archive->index);
     zip_directory_destroy(archive->directory);
     free(archive);
 }
@@ -174,6 +180,27 @@ static int add_tar(struct archive_out *archive, const struct packed *packed)
     for (uint32_t i = 0; archive->stream && i < packed->count && !error; i++) {
         archive->tar_bytes += packed_blocks(packed)[i].input_bytes;
         error = codec_stream_add(archive->stream, &packed_blocks(packed)[i]);
+    }
+    return error;
+}
+
+/* The names in a piece, whose first block begins with the header of the first. Chunks behind the
+ * first have none. */
+static int add_names(struct archive_out *archive, const struct item_view *view,
+                     const struct packed *packed, uint64_t start)
+{
+    const struct batch *batch = batch_of(view);
+    int error = 0;
+    if (!packed->count || (batch_is_chunk(view) && view->item->chunk))
+        return 0;
+    for (uint32_t i = 0; i < batch->file_count && !error; i++) {
+        struct archive_member member;
+        if (!pack_wants(&batch->file[i]))
+            continue;
+        pack_member(view, &batch->file[i], &member);
+        error = member_index_maker_add(archive->index, member.path, member.path_bytes,
+                                       S_ISDIR(member.stat.mode), start);
+        start = MEMBER_INDEX_NO_BLOCK;
     }
     return error;
 }
@@ -234,9 +261,23 @@ int archive_out_add(struct archive_out *archive, const struct item_view *view)
     struct packed *packed = packed_of(archive->pack, view);
     uint64_t start = archive->bytes;
     int error = write_piece(archive, packed);
+    if (!error && archive->index)
+        error = add_names(archive, view, packed, start);
     if (error)
         return error;
     return archive->directory ? add_zip(archive, view, packed, start) : add_tar(archive, packed);
+}
+
+static int end_index(struct archive_out *archive)
+{
+    if (!archive->index || !codec_stream_can_seek(archive->stream))
+        return 0;
+    int64_t written = member_index_maker_end(archive->index, archive->pack->codec.request.format,
+                                             archive->bytes, write_out, archive);
+    if (written <= 0)
+        return (int)written;
+    struct codec_block block = {.output_bytes = (uint64_t)written};
+    return codec_stream_add(archive->stream, &block);
 }
 
 /* The zero blocks that end a tar, as one more block. */
@@ -259,6 +300,8 @@ static int end_tar(struct archive_out *archive)
         error = write_out(archive, output, (size_t)block.output_bytes);
     if (!error)
         error = codec_stream_add(archive->stream, &block);
+    if (!error)
+        error = end_index(archive);
     return error ? error : codec_stream_end(archive->stream, write_out, archive);
 }
 

@@ -107,6 +107,10 @@ struct codec_stream;
 int codec_stream_create(const struct codec_plan *plan, struct codec_stream **stream);
 void codec_stream_destroy(struct codec_stream *stream);
 
+/* Whether a reader can begin with any of the blocks so far: gzip's members tell their size, zstd's
+ * frames are in the seek table. */
+bool codec_stream_can_seek(const struct codec_stream *stream);
+
 /* Gives pieces of the output on; 0 or -errno, which is passed on. */
 typedef int (*codec_write)(void *context, const void *data, size_t bytes);
 

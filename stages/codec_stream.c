@@ -23,17 +23,41 @@ void codec_plain_header(uint8_t output[static CODEC_PLAIN_HEADER_BYTES], int lev
     memcpy(output, header, sizeof header);
 }
 
+/* Up to what follows the subfield TM: so many further bytes of subfields, or the data. */
+static void member_header(uint8_t *output, size_t further, size_t member_bytes,
+                          size_t content_bytes, int level)
+{
+    static const uint8_t name[] = {'T', 'M', 8, 0};
+    codec_plain_header(output, level);
+    output[3] = GZIP_FEXTRA;
+    codec_put16(output + 10, (uint16_t)(CODEC_MEMBER_HEADER_BYTES - 12 + further));
+    memcpy(output + 12, name, sizeof name);
+    codec_put32(output + 16, (uint32_t)member_bytes);
+    codec_put32(output + 20, (uint32_t)content_bytes);
+}
+
 void codec_member_wrap(uint8_t *output, size_t deflated, size_t content_bytes, uint32_t crc,
                        int level)
 {
-    static const uint8_t subfield[] = {12, 0, 'T', 'M', 8, 0};
-    codec_plain_header(output, level);
-    output[3] = GZIP_FEXTRA;
-    memcpy(output + CODEC_PLAIN_HEADER_BYTES, subfield, sizeof subfield);
-    codec_put32(output + 16, (uint32_t)(deflated + CODEC_MEMBER_BYTES));
-    codec_put32(output + 20, (uint32_t)content_bytes);
+    member_header(output, 0, deflated + CODEC_MEMBER_BYTES, content_bytes, level);
     codec_put32(output + CODEC_MEMBER_HEADER_BYTES + deflated, crc);
     codec_put32(output + CODEC_MEMBER_HEADER_BYTES + deflated + 4, (uint32_t)content_bytes);
+}
+
+/* Deflate data of no bytes: a final block of fixed codes that has only its end. RFC 1951, 3.2.6. */
+static const uint8_t empty_data[2] = {3, 0};
+
+size_t codec_empty_member(uint8_t *output, const char name[static 2], const void *data,
+                          size_t bytes)
+{
+    uint8_t *at = output + CODEC_MEMBER_HEADER_BYTES;
+    member_header(output, 4 + bytes, CODEC_EMPTY_MEMBER_BYTES + bytes, 0, 0);
+    at = mempcpy(at, name, 2);
+    codec_put16(at, (uint16_t)bytes);
+    at = mempcpy(at + 2, data, bytes);
+    at = mempcpy(at, empty_data, sizeof empty_data);
+    memset(at, 0, CODEC_MEMBER_TRAILER_BYTES);
+    return CODEC_EMPTY_MEMBER_BYTES + bytes;
 }
 
 struct codec_stream {
@@ -65,6 +89,13 @@ void codec_stream_destroy(struct codec_stream *stream)
         return;
     free(stream->table);
     free(stream);
+}
+
+bool codec_stream_can_seek(const struct codec_stream *stream)
+{
+    const struct codec_request *request = &stream->plan->request;
+    return request->format == CODEC_ZSTD ? !stream->table_is_lost
+                                         : request->format == CODEC_GZIP && !request->single_member;
 }
 
 int codec_stream_begin(struct codec_stream *stream, codec_write write, void *context)
@@ -117,7 +148,7 @@ static int end_empty(struct codec_stream *stream, codec_write write, void *conte
     uint8_t member[CODEC_MEMBER_BYTES + 2];
     if (stream->plan->request.format == CODEC_ZSTD)
         return write(context, frame, sizeof frame);
-    memcpy(member + CODEC_MEMBER_HEADER_BYTES, "\3\0", 2);
+    memcpy(member + CODEC_MEMBER_HEADER_BYTES, empty_data, sizeof empty_data);
     codec_member_wrap(member, 2, 0, 0, stream->plan->request.level);
     return write(context, member, sizeof member);
 }

@@ -87,6 +87,10 @@ void decode_index_close(struct decode_index *index);
 /* The next unit: as many members or frames as the limits allow, so that small ones are not many. 1;
  * 0: no more; -EBADMSG: what follows is no such member; or an errno of reading. */
 int decode_index_next(struct decode_index *index, struct decode_unit *unit);
+/* Goes on with the member or frame that begins at `offset`, which may be before those that
+ * decode_index_next() has told. 0; -EBADMSG: none is known to begin there, a gzip member by its
+ * header, a zstd frame by its row; or an errno of reading. Then it stands where it stood. */
+int decode_index_seek(struct decode_index *index, uint64_t offset);
 
 /* The parsers by themselves, on memory. */
 

@@ -228,6 +228,43 @@ int decode_index_next(struct decode_index *index, struct decode_unit *unit)
     return unit->compressed_bytes ? 1 : -EBADMSG; /* the first alone is too large */
 }
 
+/* Rows have sizes, not offsets: those up to there are added up. */
+static int find_row(struct decode_index *index, uint64_t offset)
+{
+    struct part part;
+    int got = 1;
+    if (offset < index->offset)
+        index->offset = index->frame = 0;
+    while (index->offset < offset && (got = next_row(index, &part)) > 0) {
+        index->offset += part.bytes;
+        index->frame++;
+    }
+    return got < 0 ? got : index->offset == offset ? 0 : -EBADMSG;
+}
+
+int decode_index_seek(struct decode_index *index, uint64_t offset)
+{
+    struct part part;
+    uint64_t offset_before = index->offset;
+    uint32_t frame_before = index->frame;
+    int error = 0;
+    if (offset >= index->file_bytes)
+        return -EBADMSG;
+    if (index->kind == SEEK_TABLE)
+        error = find_row(index, offset);
+    else
+        index->offset = offset;
+    if (!error) {
+        int got = next_part(index, &part);
+        error = got > 0 ? 0 : got < 0 ? got : -EBADMSG;
+    }
+    if (error) {
+        index->offset = offset_before;
+        index->frame = frame_before;
+    }
+    return error;
+}
+
 /* Opening. */
 
 static bool has_seek_table(struct decode_index *index)

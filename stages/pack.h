@@ -74,6 +74,9 @@ size_t pack_output_bytes(const void *job, const struct batch_shape *shape);
  * tree ("../"). */
 void pack_stored_path(const char **path, size_t *bytes);
 
+/* Whether a record has a place in the archive; once it has been packed: whether it is there. Of a
+ * file in chunks the first chunk tells. */
+bool pack_wants(const struct file_record *file);
 /* A record as a member of an archive. */
 void pack_member(const struct item_view *view, const struct file_record *file,
                  struct archive_member *member);

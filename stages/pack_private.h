@@ -38,8 +38,6 @@ static inline size_t pack_room(const struct packer *packer)
     return packer->output_capacity - (size_t)packer->packed->bytes;
 }
 
-/* False: it has no place in the archive. */
-bool pack_wants(const struct file_record *file);
 /* Compresses the pieces, or copies them, to the end of the output. 0 or -errno. */
 int pack_flush(struct packer *packer);
 /* Packs the item of a zip. 0 or -errno. */
