@@ -178,9 +178,10 @@ static void note_plan(struct job *job)
         for (unsigned s = 0; s < lane->stage_count; s++) {
             const struct stage_setup *stage = &lane->stage[s];
             char spec[PLAN_SPEC_BYTES];
-            report_note(job->report, NULL, "%s: %s%s (%s)", stage->ops->name,
+            bool is_confined = lane_confinement(graph_lane(job->graph, l), s) != CONFINE_NONE;
+            report_note(job->report, NULL, "%s: %s%s%s (%s)", stage->ops->name,
                         plan_spec(stage, spec), stage->fused ? " with the stage before" : "",
-                        job->plan.why[job->plan.kind[l][s]]);
+                        is_confined ? ", confined" : "", job->plan.why[job->plan.kind[l][s]]);
         }
     }
     report_note(job->report, NULL, "memory: %.1f MB shared, %u batches of %zu bytes",
@@ -261,6 +262,8 @@ void job_report_failure(struct job *job, struct tm_graph *graph)
 bool job_run_source(struct job *job, int (*source)(void *context), void *context)
 {
     arm_crash_points(job);
+    if (!job_enter_sandbox(job))
+        return false;
     int error = graph_create(&job->plan.graph, &job->graph);
     if (error) {
         job_fatal(job, NULL, fault_system(TM_OP_MEMORY, error));
@@ -482,6 +485,7 @@ int job_end(struct job *job)
         status = EXIT_FATAL;
     }
     output_discard(job->output);
+    job_free_places(job);
     graph_destroy(job->graph);
     if (estimate_destroy(job->estimate))
         selection_destroy(job->selection);

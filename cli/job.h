@@ -15,6 +15,7 @@
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "stages/sandbox.h"
 #include "stages/walk.h"
 
 struct estimate;
@@ -51,6 +52,14 @@ struct job {
     bool takes_members;  /* records are members of an archive: see member.h */
     struct walk_place left_out[4];
     unsigned left_out_count;
+    /* Of the sandbox: see job_enter_sandbox(). */
+    bool is_exposed;                /* takes apart what others have made */
+    struct sandbox_request sandbox; /* `moves` and `looks_up_names`, where a verb does so */
+    struct sandbox_place *places;   /* allocated, and so are their paths */
+    size_t place_count;
+    const char *unknown_places; /* why not all places are known; NULL: they are */
+    bool may_follow_links;      /* out of places, where nobody has said so */
+    bool is_sandboxed;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
     _Atomic uint64_t files_done;
     _Atomic uint64_t stdin_bytes;
@@ -87,6 +96,19 @@ bool job_run(struct job *job,
 /* The same with any source, which submits to lane LANE_DATA and finishes it; its answer is 0 or
  * -errno, -ECANCELED when the graph has ended. */
 bool job_run_source(struct job *job, int (*source)(void *context), void *context);
+
+/* Where the job will write, for the sandbox: beneath a directory, whose path is copied, or to a
+ * file. Before job_run(). False: said why (no memory). */
+bool job_may_write(struct job *job, struct sandbox_place place);
+/* In the directory of this file; `may_lack`: see struct sandbox_place. */
+bool job_may_write_beside(struct job *job, const char *path, bool may_lack);
+/* The same for a verb that makes a file of each file: below options->output, which exists, or
+ * beside them; `to_stdout`: it writes none. */
+bool job_add_places(struct job *job, bool to_stdout);
+/* Holds the process to the places, as --sandbox says: once all outputs are open, before any thread
+ * exists. Done by job_run() and list_names(); again is nothing. False: said why, exit status 2. */
+bool job_enter_sandbox(struct job *job);
+void job_free_places(struct job *job);
 
 /* The last steps before the walk of a graph that has started: signals are heard from here to
  * signals_stop(), and there are descriptors to work with. Otherwise the graph is cancelled: its

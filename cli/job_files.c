@@ -22,9 +22,10 @@ bool job_open_output(struct job *job, const char *path, struct output **out)
     else if (error)
         report_error(job->report, path, fault_system(TM_OP_CREATE, error), NULL);
     job->failed |= error != 0;
-    if (!error)
-        job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
-    return !error;
+    if (error)
+        return false;
+    job->left_out_count += output_places(*out, job->left_out + job->left_out_count);
+    return strcmp(path, "-") == 0 || job_may_write_beside(job, path, false);
 }
 
 bool job_check_outputs(struct job *job, bool to_stdout)

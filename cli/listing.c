@@ -80,6 +80,8 @@ bool list_names(struct job *job,
     data->sink_context = &listing;
     data->items = 2;
     data->output_bytes = CACHE_LINE_BYTES;
+    if (!job_enter_sandbox(job))
+        return false;
     signals_block();
     int error = graph_create(&setup, &listing.graph);
     if (!error) {

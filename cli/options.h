@@ -48,6 +48,7 @@ enum special_policy { SPECIAL_SKIP, SPECIAL_READ };
 enum extra_policy { EXTRA_REPORT, EXTRA_FAIL, EXTRA_IGNORE };
 enum change_policy { CHANGE_WARN, CHANGE_FAIL, CHANGE_RETRY };
 enum fsync_policy { FSYNC_NONE, FSYNC_FILE, FSYNC_END };
+enum sandbox_policy { SANDBOX_AUTO, SANDBOX_REQUIRE, SANDBOX_OFF };
 enum archive_format {
     ARCHIVE_BY_SUFFIX,
     ARCHIVE_TAR,
@@ -137,6 +138,7 @@ struct options {
     bool force;
     bool dry_run;
     int fsync;     /* enum fsync_policy */
+    int sandbox;   /* enum sandbox_policy */
     int on_change; /* enum change_policy */
     unsigned on_change_retries;
     bool fail_fast;

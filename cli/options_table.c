@@ -38,6 +38,7 @@ static const char *const formats[] = {MANIFEST_FORMAT_LIST(LIST_NAME) NULL};
 static const char *const extras[] = {"report", "fail", "ignore", NULL};
 static const char *const specials[] = {"skip", "read", NULL};
 static const char *const fsyncs[] = {"none", "file", "end", NULL};
+static const char *const sandboxes[] = {"auto", "require", "off", NULL};
 static const char *const engines[] = {"auto", "openssl", "multibuffer", NULL};
 _Static_assert(DIGEST_ENGINE_AUTO == 0 && DIGEST_ENGINE_OPENSSL == 1 &&
                    DIGEST_ENGINE_MULTIBUFFER == 2,
@@ -349,6 +350,16 @@ static const struct option_row option_table[] = {
             "for what was not there any more, and a warning printed; so it is with warn, at once. "
             "fail: the file is left out, and an archive that holds its beginning already fails. "
             "Each of them makes the exit status 3 at least."},
+    {.name = "sandbox", .argument = "WHEN", .verbs = JOBS, .group = GROUP_OUTPUT,
+     .kind = OPTION_CHOICE, .offset = FIELD(sandbox), .choices = sandboxes,
+     .help = "give up rights first: auto, require or off",
+     .man = "The kernel then lets the job change files beneath its outputs' directories only "
+            "(Landlock), and worker processes that only compute reach no file at all (seccomp). "
+            "The default, auto, does the first for decompress and test, if all outputs are beside "
+            "their files or below a directory that is empty, and the second for all; what the "
+            "kernel lacks is done without. require: all verbs are held to it, and end with exit "
+            "status 2 where that cannot be. Modes, owners and times are beyond Landlock. -v tells "
+            "what was done, treemill info what can be."},
     {.name = "fail-fast", .verbs = JOBS, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(fail_fast), .help = "end at the first file that fails"},
 
@@ -419,6 +430,7 @@ void options_defaults(struct options *options)
         .order = ORDER_PATH,
         .max_size_bytes = UINT64_MAX,
         .fsync = FSYNC_NONE,
+        .sandbox = SANDBOX_AUTO,
         .on_change = CHANGE_RETRY,
         .on_change_retries = 1,
         .format = MANIFEST_GNU,

@@ -184,9 +184,18 @@ static struct plan_choice choose_computing(const struct source *source,
     return (struct plan_choice){.model = MODEL_THREADS, .workers = workers};
 }
 
+/* Whether workers by this choice can be confined, which they cannot when they open files, too. */
+static bool is_confined(const struct plan *plan, const struct stage_ops *ops, const void *job,
+                        const struct plan_choice *choice)
+{
+    return plan->graph.confines && choice->model == MODEL_PROCESSES && choice->io == IO_SYNC &&
+           ops->confinement && ops->confinement(job) != CONFINE_NONE;
+}
+
 /* Reading where nothing is said of it, and why; `next` is the stage after it. */
 static struct plan_choice choose_reading(const struct source *source,
-                                         const struct plan_choice *next, char text[static 96])
+                                         const struct plan_choice *next, bool next_is_confined,
+                                         char text[static 96])
 {
     struct plan_choice one = {.model = MODEL_THREADS, .workers = 1};
     char why[64];
@@ -209,14 +218,24 @@ static struct plan_choice choose_reading(const struct source *source,
         snprintf(text, 96, "one reader feeds the stage after it");
         return one;
     }
+    if (next_is_confined) {
+        snprintf(text, 96, "processes of the stage after it open no files");
+        return (struct plan_choice){.model = MODEL_THREADS, .workers = next->workers};
+    }
     snprintf(text, 96,
              "in the worker of the stage after it, so that data stays in its core's cache");
     return *next;
 }
 
 static struct plan_choice choose_writing(const struct plan_request *request, unsigned cpus,
+                                         const struct plan_choice *before, bool before_is_confined,
                                          char text[static 96])
 {
+    bool opens_files = !request->write_stage->confinement;
+    if (!request->write_after_order && before_is_confined && opens_files) {
+        snprintf(text, 96, "processes of the stage before it open no files");
+        return (struct plan_choice){.model = MODEL_THREADS, .workers = before->workers};
+    }
     if (!request->write_after_order) {
         snprintf(text, 96, "in the worker of the stage before it");
         return (struct plan_choice){.model = MODEL_INLINE};
@@ -251,6 +270,7 @@ static void set_computing(const struct plan_request *request, struct plan *plan,
     char text[96];
     struct plan_choice automatic = choose_computing(source, options, plan->cpus.usable, text);
     struct plan_choice chosen = {.model = MODEL_INLINE};
+    bool confined = false; /* the last stage so far */
     *first = chosen;
     plan->main_stage = data->stage_count;
     if (request->hash) {
@@ -265,9 +285,10 @@ static void set_computing(const struct plan_request *request, struct plan *plan,
                        request->compress_job, chosen);
         if (!request->hash)
             *first = chosen;
+        confined = is_confined(plan, request->compress_stage, request->compress_job, &chosen);
     }
     if (request->write_stage) {
-        automatic = choose_writing(request, plan->cpus.usable, text);
+        automatic = choose_writing(request, plan->cpus.usable, &chosen, confined, text);
         chosen = plan_choose(plan, options, STAGE_WRITE, automatic, text);
         plan_set_stage(plan, LANE_DATA, STAGE_WRITE, request->write_stage, request->write_job,
                        chosen);
@@ -290,7 +311,9 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     plan_set_stage(plan, LANE_DATA, STAGE_READ, &read_stage, request->read,
                    (struct plan_choice){0});
     set_computing(request, plan, &source, &next);
-    struct plan_choice reading = choose_reading(&source, &next, text);
+    const struct stage_setup *after = &data->stage[1];
+    struct plan_choice reading =
+        choose_reading(&source, &next, is_confined(plan, after->ops, after->job, &next), text);
     reading = plan_choose(plan, options, STAGE_READ, reading, text);
     data->stage[0].model = reading.model;
     data->stage[0].workers = reading.workers;
@@ -369,6 +392,24 @@ static int check_engines(const struct plan *plan, char *error, size_t capacity)
     return 0;
 }
 
+/* What was asked for by name is not left out in silence, here, either. */
+static int check_confinement(const struct options *options, const struct plan *plan, char *error,
+                             size_t capacity)
+{
+    char why[160];
+    if (options->sandbox != SANDBOX_REQUIRE || plan->graph.confines)
+        return 0;
+    for (unsigned l = 0; l < plan->graph.lane_count; l++)
+        for (unsigned s = 0; s < plan->graph.lane[l].stage_count; s++)
+            if (plan->graph.lane[l].stage[s].model == MODEL_PROCESSES &&
+                confine_probe(why, sizeof why) < 0) {
+                snprintf(error, capacity, "--sandbox=require: processes cannot be confined: %s",
+                         why);
+                return -EINVAL;
+            }
+    return 0;
+}
+
 /* A compressor's plan is as worth knowing as its workers. */
 static void describe_compression(const struct plan_request *request, struct plan *plan)
 {
@@ -399,8 +440,10 @@ int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
+    char why[160];
     *plan = (struct plan){.cpus = cpus_detect(), .shape = request->shape};
     plan->graph.lane_count = 2;
+    plan->graph.confines = options->sandbox != SANDBOX_OFF && confine_probe(why, sizeof why) == 0;
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     scan->input_bytes = SCAN_INPUT_BYTES;
@@ -413,5 +456,12 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     if (plan_check(request->hash, plan, error, capacity))
         return -EINVAL;
     describe_compression(request, plan);
+    if (plan_lane_workers(data) + plan_lane_workers(scan) > 1000) {
+        snprintf(error, capacity, "the stages ask for more than 1000 workers together");
+        return -EINVAL;
+    }
+    if (check_engines(plan, error, capacity) || check_confinement(options, plan, error, capacity))
+        return -EINVAL;
+    raise_descriptor_limit();
     return plan_choose_memory(request, plan, error, capacity);
 }

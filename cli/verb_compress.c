@@ -285,7 +285,7 @@ int verb_compress(const struct options *options)
     int error = names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error) {
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    } else if (job_make_output_directory(&verb.job)) {
+    } else if (job_make_output_directory(&verb.job) && job_add_places(&verb.job, verb.to_stdout)) {
         bool ended = job_run(&verb.job, names_next, names, !options->recursive);
         verb.job.failed |= names_failed(names);
         if (ended && !verb.job.failed)

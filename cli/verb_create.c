@@ -190,6 +190,7 @@ static bool prepare(struct create_verb *verb)
         (struct read_job){.on_change = verb->hash.on_change, .retries = verb->hash.retries};
     verb->job.fail_fast_is_fatal = true;
     verb->job.all_kinds = true;
+    verb->job.sandbox.looks_up_names = !options->numeric_owner && !options->reproducible;
     if (!options->dry_run && !job_check_outputs(&verb->job, strcmp(options->output, "-") == 0))
         return false;
     if (archive_out_choose(options, &verb->pack, error_text, sizeof error_text)) {

@@ -206,10 +206,12 @@ int verb_expand(const struct options *options)
         !choose_output(&verb) || !plan(&verb))
         return job_end(&verb.job);
     verb.job.cutter = &expand_cutter;
+    verb.job.is_exposed = true;
     int error = names_create(options, 0, verb.job.report, &names, &failed_path);
     if (error) {
         job_fatal(&verb.job, failed_path, fault_system(TM_OP_OPEN, error));
-    } else if (job_make_output_directory(&verb.job)) {
+    } else if (job_make_output_directory(&verb.job) &&
+               job_add_places(&verb.job, !verb.out.placing || tests)) {
         job_run(&verb.job, names_next, names, !options->recursive);
         verb.job.failed |= names_failed(names);
     }

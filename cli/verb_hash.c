@@ -133,7 +133,8 @@ static bool open_output(struct hash_verb *verb)
     else if (error)
         report_error(verb->job.report, options->output, fault_system(TM_OP_CREATE, error), NULL);
     verb->job.failed |= error != 0;
-    return !error;
+    return !error && (!output.path || strcmp(output.path, "-") == 0 ||
+                      job_may_write_beside(&verb->job, output.path, false));
 }
 
 /* A list of names that cannot be trusted: what came of it is not published. */

@@ -17,6 +17,7 @@
 #include "stages/codec.h"
 #include "stages/digest.h"
 #include "stages/manifest.h"
+#include "stages/sandbox.h"
 
 struct line {
     const char *group;
@@ -92,6 +93,19 @@ static void add_models(struct info *info)
         bool available = io_engine(kind)->probe(why, sizeof why) == 0;
         add(info, "models", io_kind_name(kind), available, "%s", available ? says[kind] : why);
     }
+}
+
+/* What --sandbox has to work with. */
+static void add_sandbox(struct info *info)
+{
+    char text[160];
+    int abi = sandbox_probe(text, sizeof text);
+    if (abi > 0)
+        sandbox_describe(abi, text, sizeof text);
+    add(info, "sandbox", "landlock", abi > 0, "%s", text);
+    bool available = confine_probe(text, sizeof text) == 0;
+    add(info, "sandbox", "seccomp", available, "%s",
+        available ? "worker processes that only compute reach no files" : text);
 }
 
 static void add_algorithms(struct info *info)
@@ -201,6 +215,7 @@ int verb_info(const struct options *options)
     add_limit(&info, "locked memory", RLIMIT_MEMLOCK);
     add_limit(&info, "processes", RLIMIT_NPROC);
     add_models(&info);
+    add_sandbox(&info);
     add_algorithms(&info);
     add_engines(&info);
     add_formats(&info);

@@ -22,6 +22,7 @@ static const char *const operation_names[TM_OP_COUNT] = {
     [TM_OP_REMOVE] = "remove",
     [TM_OP_METADATA] = "metadata",
     [TM_OP_START] = "start",
+    [TM_OP_CONFINE] = "confine",
 };
 
 const char *operation_name(enum tm_operation operation)

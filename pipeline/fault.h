@@ -29,6 +29,7 @@ enum tm_operation {
     TM_OP_METADATA,
     TM_OP_MEMORY,
     TM_OP_START,
+    TM_OP_CONFINE, /* a worker process, see confine.h */
     TM_OP_COUNT
 };
 

@@ -181,6 +181,28 @@ static struct tm_queue make_queue(struct tm_lane *lane, uint8_t id, bool keyed)
     return queue;
 }
 
+enum confinement stage_only_computes(const void *job)
+{
+    (void)job;
+    return CONFINE_COMPUTING;
+}
+
+/* What the neediest of the group's stages can do with. */
+static enum confinement group_confinement(const struct tm_group *group)
+{
+    enum confinement least = CONFINE_COMPUTING;
+    if (!group->exec->needs_nursery || group->io != IO_SYNC)
+        return CONFINE_NONE;
+    for (unsigned k = 0; k < group->stage_count; k++) {
+        const struct stage_setup *stage = &group->lane->setup.stage[group->first_stage + k];
+        enum confinement needed =
+            stage->ops->confinement ? stage->ops->confinement(stage->job) : CONFINE_NONE;
+        if (needed < least)
+            least = needed;
+    }
+    return least;
+}
+
 static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
 {
     struct tm_graph *graph = lane->graph;
@@ -214,6 +236,8 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
         bool keyed = false;
         for (unsigned k = 0; k < group->stage_count; k++)
             keyed |= lane->setup.stage[group->first_stage + k].ops->keyed;
+        if (graph->confines)
+            group->confinement = group_confinement(group);
         if (!group_is_inline(group))
             group->queue = make_queue(lane, (*queue_id)++, keyed);
         if (g + 1 == lane->groups_before_order)
@@ -283,6 +307,7 @@ int graph_create(const struct graph_setup *setup, struct tm_graph **out)
         return error;
     }
     graph->max_tries = setup->max_tries ? setup->max_tries : 2;
+    graph->confines = setup->confines;
     graph->shared = arena_take(&graph->arena, sizeof *graph->shared, CACHE_LINE_BYTES);
     unsigned slots = 0;
     for (unsigned l = 0; l < setup->lane_count; l++)
@@ -327,6 +352,19 @@ const char *lane_stage_name(const struct tm_lane *lane, unsigned stage)
     return stage < lane->setup.stage_count ? lane->setup.stage[stage].ops->name : "work";
 }
 
+static unsigned group_number(const struct tm_lane *lane, unsigned stage)
+{
+    unsigned g = 0;
+    while (stage >= lane->group[g].first_stage + lane->group[g].stage_count)
+        g++;
+    return g;
+}
+
+enum confinement lane_confinement(const struct tm_lane *lane, unsigned stage)
+{
+    return lane->group[group_number(lane, stage)].confinement;
+}
+
 static uint64_t load(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
@@ -335,9 +373,7 @@ static uint64_t load(const _Atomic uint64_t *counter)
 void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *sample)
 {
     const struct stage_setup *setup = &lane->setup.stage[stage];
-    struct tm_group *group = lane->group;
-    while (stage >= group->first_stage + group->stage_count)
-        group++;
+    struct tm_group *group = &lane->group[group_number(lane, stage)];
     unsigned k = stage - group->first_stage;
     *sample = (struct stage_sample){.name = setup->ops->name,
                                     .model = setup->model,

@@ -65,6 +65,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/confine.h"
 #include "pipeline/fault.h"
 #include "pipeline/io_loop.h"
 #include "pipeline/item.h"
@@ -118,7 +119,12 @@ struct stage_ops {
      * item->cursor as failed and answers true, so that the rest is tried again; or false: the
      * whole item fails. May be NULL. */
     bool (*blame)(void *job, const struct item_view *view, struct tm_fault fault);
+    /* The least that run() or step(), together() and close() can do with; the main process. NULL:
+     * CONFINE_NONE. A wrong answer kills workers: see confine.h. */
+    enum confinement (*confinement)(const void *job);
 };
+/* For stages that only compute, whatever the job. */
+enum confinement stage_only_computes(const void *job);
 
 struct stage_setup {
     const struct stage_ops *ops;
@@ -155,6 +161,10 @@ struct graph_setup {
     struct lane_setup lane[GRAPH_LANES_MAX];
     unsigned lane_count;
     unsigned max_tries; /* how often an item may kill a worker before it is blamed; 0: 2 */
+    /* Blocking worker processes are confined to what their stages need, once these are open; those
+     * of a group to what the neediest of its stages does. confine_probe() says whether it can be:
+     * a worker that cannot be fails the job. */
+    bool confines;
 };
 
 /* Bytes of shared memory that the set-up needs. */
@@ -239,6 +249,8 @@ struct stage_sample {
 unsigned lane_stage_count(const struct tm_lane *lane);
 void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *sample);
 const char *lane_stage_name(const struct tm_lane *lane, unsigned stage);
+/* What the stage's workers are confined to. */
+enum confinement lane_confinement(const struct tm_lane *lane, unsigned stage);
 
 /* Process id of a worker (0: none now) by its number; returns false past the last one.
  * For tests that kill workers and for -v. Any thread. */

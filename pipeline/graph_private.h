@@ -46,6 +46,7 @@ struct tm_group {
     const struct exec_model *exec;
     unsigned worker_count;
     enum io_kind io;
+    enum confinement confinement;
     /* Items that a worker may have in hand: one, two where it has streams in pairs, or a loop's
      * depth. Each has a slot, whose number is the item's owner: worker w has those from
      * first_slot + w * tasks on. */
@@ -98,6 +99,7 @@ struct tm_graph {
     struct tm_lane lane[GRAPH_LANES_MAX];
     unsigned lane_count;
     unsigned max_tries;
+    bool confines;
     int stop_fd; /* eventfd, the same number in every process: readable once the job is over */
     struct worker_slot *slot;
     unsigned slot_count;
@@ -156,6 +158,10 @@ static inline void slot_add(_Atomic uint64_t *counter, uint64_t amount)
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
                           memory_order_relaxed);
 }
+
+/* worker_confine.c: gives up what the group's stages do not need. Fails the job if that cannot be:
+ * false. */
+bool worker_confine(const struct tm_group *group);
 
 /* graph_run.c */
 void graph_close_queues(struct tm_graph *graph);

@@ -186,7 +186,7 @@ void worker_main(struct tm_group *group, uint16_t number)
     while (opened < group->tasks &&
            worker_open(&worker.tasks[opened], group, (uint16_t)(number + opened)) == 0)
         opened++;
-    if (opened == group->tasks)
+    if (opened == group->tasks && worker_confine(group))
         run_blocking(&worker);
     while (opened > 0)
         worker_close(&worker.tasks[--opened]);

@@ -42,4 +42,5 @@ const struct stage_ops compare_stage = {
     .name = "write",
     .open = compare_open,
     .run = compare_run,
+    .confinement = stage_only_computes,
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pipeline/arena.h"
@@ -111,6 +112,7 @@ static int packer_open(void *job, void **state)
         packer_close(packer);
         return error;
     }
+    tzset(); /* times are converted later, when the time zone's file cannot be read any more */
     *state = packer;
     return 0;
 }
@@ -344,10 +346,19 @@ static void packer_run(void *state, const struct item_view *view)
         view->item->fault = fault_system(TM_OP_COMPRESS, error);
 }
 
+/* A tar's headers ask for the names of owners and for attributes of files; and libarchive has the C
+ * library convert names, which reads tables from files when they are first needed. */
+static enum confinement packer_confinement(const void *job)
+{
+    const struct pack_job *pack = job;
+    return pack->format == PACK_ZIP && !pack->attributes ? CONFINE_COMPUTING : CONFINE_NONE;
+}
+
 const struct stage_ops pack_stage = {
     .name = "compress",
     .open = packer_open,
     .close = packer_close,
     .run = packer_run,
     .blame = batch_blame,
+    .confinement = packer_confinement,
 };

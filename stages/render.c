@@ -70,4 +70,5 @@ const struct stage_ops render_stage = {
     .name = "write",
     .open = render_open,
     .run = render_run,
+    .confinement = stage_only_computes,
 };

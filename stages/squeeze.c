@@ -189,4 +189,5 @@ const struct stage_ops squeeze_stage = {
     .close = squeezer_close,
     .run = squeezer_run,
     .blame = batch_blame,
+    .confinement = stage_only_computes,
 };
