@@ -328,7 +328,7 @@ static void print_fish_option(FILE *stream, const struct option_row *row)
         print_words(stream, choices);
         fputs(")'", stream);
     } else if (choices) {
-        fputs(row->optional ? " -a '" : " -x -a '", stream);
+        fputs(row->optional ? " -f -a '" : " -x -a '", stream);
         print_words(stream, choices);
         fputc('\'', stream);
     } else if (row->complete == COMPLETE_FILE) {
@@ -360,6 +360,10 @@ static void print_fish(FILE *stream)
           "    end\n"
           "    test (count $argv) -eq 0\n"
           "end\n"
+          "# True if besides it is no option that is being written.\n"
+          "function __treemill_operand\n"
+          "    not string match -q -- '-*' (commandline -ct); and __treemill_verb $argv\n"
+          "end\n"
           "complete -c treemill -f\n",
           stream);
     for (int verb = 0; verb < VERB_COUNT; verb++) {
@@ -371,7 +375,8 @@ static void print_fish(FILE *stream)
             print_words(stream, verbs[verb].operand_choices);
             fputs("'\n", stream);
         } else if (verbs[verb].complete == COMPLETE_FILE) {
-            fprintf(stream, "complete -c treemill -n '__treemill_verb %s' -F\n", verbs[verb].name);
+            fprintf(stream, "complete -c treemill -n '__treemill_operand %s' -F\n",
+                    verbs[verb].name);
         }
     }
     for (size_t i = 0; i < count; i++) {
