@@ -161,7 +161,7 @@ for tree in "${tree_names[@]}"; do
             entries+=("treemill=cd '$tree_path' && '$treemill' hash -q ."
                 "treemill-xxh128=cd '$tree_path' && '$treemill' hash -q -a xxh128 .")
             # The library's SHA-256, where this treemill has one of its own beside it.
-            if [[ $("$treemill" hash --help) == *--engine* ]]; then
+            if [[ $("$treemill" help --table) == *$'option\thash\t--engine\t'* ]]; then
                 entries+=("treemill-openssl=cd '$tree_path' && '$treemill' hash -q --engine=openssl .")
             fi
         fi

@@ -72,14 +72,16 @@ static int run_verb(const struct options *options)
         options_print_completion(stdout, options->operands.items[0]);
         return printed();
     case VERB_MAN:
-        options_print_man(stdout);
+        options_print_man(stdout, options->operands.count
+                                      ? options_find_verb(options->operands.items[0])
+                                      : VERB_NONE);
         return printed();
     case VERB_HELP:
     case VERB_NONE:
     case VERB_COUNT:
         break;
     }
-    options_print_help(stdout, VERB_NONE);
+    options_print_help(stdout, VERB_NONE, HELP_SHORT);
     return printed();
 }
 
@@ -109,6 +111,8 @@ int main(int argc, char **argv)
     int failed = options_parse(argc, argv, getenv, &options, error, sizeof error);
     if (failed) {
         fprintf(stderr, "treemill: %s\n", error);
+        if (options.show_usage)
+            options_print_usage(stderr, options.verb);
         return EXIT_FATAL;
     }
     int status;
@@ -119,7 +123,7 @@ int main(int argc, char **argv)
         options_print_table(stdout);
         status = printed();
     } else if (options.show_help) {
-        options_print_help(stdout, options.help_verb);
+        options_print_help(stdout, options.help_verb, (enum help_extent)options.show_help);
         status = printed();
     } else {
         status = run_verb(&options);

@@ -1,16 +1,13 @@
 /* The parser of the command line: walks argv along the tables of cli/options_table.c. */
+#include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/options_private.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
-enum {
-    QUOTED_BYTES = 100,     /* a value within a message */
-    SUGGESTION_DISTANCE = 2 /* at most so many slips still mean the same name */
-};
+enum { QUOTED_BYTES = 100 }; /* a value within a message */
 
 /* The walk over one command line. */
 struct parser {
@@ -70,39 +67,27 @@ static int apply(struct parser *parser, const struct option_row *row, const char
     return 0;
 }
 
-/* Says what an unknown word could have been: the name nearest to it. */
-struct nearest {
-    const char *name;
-    unsigned distance;
-};
-
-static void nearest_try(struct nearest *nearest, const char *word, const char *name)
-{
-    unsigned distance = edit_distance(word, name);
-    /* "hs" is two slips from "a"; a name must share more than that to be offered. */
-    if (distance <= SUGGESTION_DISTANCE && distance < strlen(word) && distance < strlen(name) &&
-        distance < nearest->distance)
-        *nearest = (struct nearest){.name = name, .distance = distance};
-}
-
 static int fail_unknown_verb(struct parser *parser, const char *word)
 {
-    char quoted[QUOTED_BYTES], list[OPTIONS_REASON_BYTES] = "", hint[80] = "";
-    struct nearest nearest = {.distance = UINT_MAX};
+    char quoted[QUOTED_BYTES], list[OPTIONS_REASON_BYTES] = "";
+    struct nearest nearest = nearest_begin(word, strlen(word));
 
+    quote_text(word, strlen(word), quoted, sizeof(quoted));
     for (int i = 0; i < VERB_COUNT; i++) {
-        nearest_try(&nearest, word, verb_name((enum verb)i));
+        nearest_try(&nearest, verb_name((enum verb)i));
         options_append_name(list, sizeof(list), "", verb_name((enum verb)i));
     }
     if (nearest.name)
-        snprintf(hint, sizeof(hint), "; did you mean '%s'?", nearest.name);
-    return fail(parser, "unknown verb %s%s (accepted: %s)",
-                quote_text(word, strlen(word), quoted, sizeof(quoted)), hint, list);
+        return fail(parser, "unknown verb %s; did you mean '%s'?", quoted, nearest.name);
+    return fail(parser, "unknown verb %s (accepted: %s)", quoted, list);
 }
 
 static int fail_no_verb(struct parser *parser)
 {
     char list[OPTIONS_REASON_BYTES] = "";
+    parser->options->show_usage = parser->argc <= 1;
+    if (parser->options->show_usage)
+        return fail(parser, "a verb is missing");
     for (int i = 0; i < VERB_COUNT; i++)
         options_append_name(list, sizeof(list), "", verb_name((enum verb)i));
     return fail(parser, "a verb is missing (accepted: %s); see 'treemill --help'", list);
@@ -112,7 +97,7 @@ static int fail_no_verb(struct parser *parser)
 static int fail_unknown_option(struct parser *parser, const char *name, char letter)
 {
     char quoted[QUOTED_BYTES], given[QUOTED_BYTES], verbs[OPTIONS_REASON_BYTES] = "";
-    struct nearest nearest = {.distance = UINT_MAX};
+    struct nearest nearest = nearest_begin(name ? name : "", name ? strlen(name) : 0);
     size_t count;
     const struct option_row *rows = options_rows(&count);
     bool is_program = parser->verb == VERB_NONE;
@@ -128,7 +113,7 @@ static int fail_unknown_option(struct parser *parser, const char *name, char let
                 options_append_name(verbs, sizeof(verbs), "", verb_name((enum verb)verb));
         }
         if (name && option_serves(&rows[i], parser->verb))
-            nearest_try(&nearest, name, rows[i].name);
+            nearest_try(&nearest, rows[i].name);
     }
     quote_text(given, strlen(given), quoted, sizeof(quoted));
     if (verbs[0] && is_program)
@@ -141,8 +126,8 @@ static int fail_unknown_option(struct parser *parser, const char *name, char let
     if (nearest.name)
         return fail(parser, "unknown option %s; did you mean '--%s'? See 'treemill%s%s --help'",
                     quoted, nearest.name, gap, verb);
-    return fail(parser, "unknown option %s; see 'treemill%s%s --help' for those accepted", quoted,
-                gap, verb);
+    return fail(parser, "unknown option %s; see 'treemill%s%s --help=all' for those accepted",
+                quoted, gap, verb);
 }
 
 /* The row that name (length bytes) means for the verb: exactly, or as the only one that begins
@@ -208,7 +193,7 @@ static int parse_long(struct parser *parser, const char *word)
     if (!row->argument && value)
         return fail(parser, "option %s takes no value, but was given %s", label,
                     quote_text(value, strlen(value), quoted, sizeof(quoted)));
-    if (row->argument && !value) {
+    if (row->argument && !row->optional && !value) {
         value = take_value(parser);
         if (!value)
             return fail_no_value(parser, row, label);
@@ -248,7 +233,7 @@ static int parse_letters(struct parser *parser, const char *word)
         if (!row)
             return fail_unknown_option(parser, NULL, *letter);
         row_label(row, true, label, sizeof(label));
-        if (!row->argument) {
+        if (!row->argument || row->optional) {
             int error = apply(parser, row, label, NULL, false);
             if (error)
                 return error;
@@ -295,8 +280,12 @@ static int parse_operand(struct parser *parser, const char *word)
         return fail(parser, "%s takes only one %s, %s is too much", verb->name, verb->operand_name,
                     quoted);
     if (verb->operand_choices && options_choice_find(verb->operand_choices, word) < 0) {
-        if (parser->verb == VERB_HELP)
+        if (options_choice_find(verb->operand_choices, verb_name(VERB_HELP)) >= 0)
             return fail_unknown_verb(parser, word);
+        const char *nearest = nearest_of(verb->operand_choices, word, strlen(word));
+        if (nearest)
+            return fail(parser, "%s: unknown %s %s; did you mean '%s'?", verb->name,
+                        verb->operand_name, quoted, nearest);
         options_append_choices(list, sizeof(list), verb->operand_choices);
         return fail(parser, "%s: unknown %s %s (accepted: %s)", verb->name, verb->operand_name,
                     quoted, list);
@@ -310,10 +299,12 @@ static int check_together(struct parser *parser)
     struct options *options = parser->options;
     const struct verb_row *verb = &options_verbs()[parser->verb];
 
-    if (options->operands.count + options->files_from.count < verb->operands_min)
+    if (options->operands.count + options->files_from.count < verb->operands_min) {
+        options->show_usage = parser->argc == 2;
         return fail(parser, "%s needs %s%s; see 'treemill %s --help'", verb->name,
                     verb->operands_max > 1 ? "at least one " : "a ", verb->operand_name,
                     verb->name);
+    }
     if (options->null_separated && options->files_from.count == 0)
         return fail(parser, "option -0 (--null) needs --files-from=FILE");
     if (options->keep && options->remove_source)
@@ -377,7 +368,7 @@ int options_parse(int argc, char *const *argv, options_lookup *lookup, struct op
     options->help_verb = options->verb;
     if (options->verb == VERB_HELP && !options->show_help && !options->show_version &&
         !options->show_table) {
-        options->show_help = true;
+        options->show_help = HELP_SHORT;
         options->help_verb = VERB_NONE;
         if (options->operands.count)
             options->help_verb = options_find_verb(options->operands.items[0]);

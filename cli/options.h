@@ -2,8 +2,9 @@
  * man page, the completions and the dump that the tests compare them with.
  *
  * To add an option: a field in struct options, its default in options_defaults(), a row in
- * cli/options_table.c. To add a verb: a line in VERB_LIST, a row in the table of verbs, its
- * bit in the rows of the options that it takes. Nothing else knows either.
+ * cli/options_table.c. To add a verb: a line in VERB_LIST, a row in the table of verbs (what it
+ * does, its common options, examples), its bit in the rows of the options that it takes. Help,
+ * manual pages, completions and suggestions follow.
  *
  * Several rows may share a name or letter if no verb has two of them: that is how one option
  * gets another text for another verb.
@@ -57,6 +58,8 @@ enum archive_format {
     ARCHIVE_ZIP
 };
 enum file_format { FILE_FORMAT_GZIP, FILE_FORMAT_ZSTD };
+/* What an option with an optional value becomes: 0 if it is not given. */
+enum help_extent { HELP_NONE, HELP_SHORT, HELP_ALL };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* One of --exclude, --include, --exclude-from (text is a file of patterns) and --exclude-vcs (no
@@ -110,9 +113,11 @@ struct option_memory {
 struct options {
     enum verb verb;
     enum verb help_verb; /* with show_help: whose help, VERB_NONE for the program's */
-    bool show_help;      /* print help and end: nothing else was checked */
+    int show_help;       /* enum help_extent: print help and end; nothing else was checked */
     bool show_version;   /* likewise */
     bool show_table;     /* `help --table`: options_print_table() */
+    bool show_usage;     /* after failure: nothing but a verb, or not even that, was given; what
+                            options_print_usage() prints of it would help */
 
     struct option_list operands; /* without the verb; "-" is among them */
 
@@ -182,7 +187,7 @@ enum option_kind {
     OPTION_SIZE,      /* uint64_t bytes */
     OPTION_COUNT,     /* unsigned; "auto" is 0 */
     OPTION_DURATION,  /* uint64_t ns */
-    OPTION_CHOICE,    /* int: index in choices */
+    OPTION_CHOICE,    /* int: index in choices; one more if the value is optional */
     OPTION_ALGORITHM, /* struct option_algorithms: a list of choices separated by commas */
     OPTION_STAGE,     /* struct stage_spec[STAGE_COUNT]: the element of the row's value */
     OPTION_CALLBACK   /* whatever parse() sets */
@@ -218,13 +223,17 @@ struct option_row {
     const char *const *choices; /* NULL-terminated, or NULL */
     const char *environment;    /* variable that gives a value before the command line does */
     enum option_complete complete;
-    bool program; /* accepted without a verb, too */
-    bool hidden;  /* parsed, but neither listed nor abbreviated */
+    bool optional; /* of CHOICE: the value follows '=' or is the first choice; 0: not given */
+    bool program;  /* accepted without a verb, too */
+    bool hidden;   /* parsed, but neither listed nor abbreviated */
     /* OPTION_CALLBACK: value, and whether it is from the environment. On error writes to reason
      * what is wrong and what is accepted. */
     int (*parse)(const char *value, bool from_environment, struct options *options, char *reason,
                  size_t capacity);
 };
+
+/* Sections of prose in the manual page of the program that a verb's own page repeats. */
+enum man_topic { MAN_MANIFESTS = 1, MAN_FORMATS = 2 };
 
 struct verb_row {
     const char *name;
@@ -233,14 +242,28 @@ struct verb_row {
     const char *operand_name; /* one of them, for messages */
     const char *const *operand_choices;
     enum option_complete complete;
-    const char *help; /* one line, no full stop */
-    const char *man;
-    const char *examples[4]; /* command, meaning, command, meaning; NULL ends */
+    const char *help;        /* one line, no full stop */
+    const char *man;         /* the description: sentences */
+    const char *differs;     /* what exit status 1 means, a sentence; NULL: there is none */
+    const char *common[12];  /* names of the options that most people need, in this order */
+    const char *examples[9]; /* command, meaning, command, meaning: two to four; NULL ends */
+    const char *see_also[6]; /* "gzip(1)"; NULL ends */
+    unsigned topics;         /* of enum man_topic */
+};
+
+/* A variable of the environment that no option takes its value from. It concerns the verbs that
+ * have the option, or the one verb. */
+struct environment_row {
+    const char *name;
+    const char *option; /* NULL: verb says it */
+    enum verb verb;
+    const char *man; /* sentences */
 };
 
 /* The tables. verbs: VERB_COUNT rows. Static lifetime. */
 const struct verb_row *options_verbs(void);
 const struct option_row *options_rows(size_t *count);
+const struct environment_row *options_environment(size_t *count);
 const char *option_group_title(enum option_group group);
 
 /* The verb called name, or VERB_NONE. */
@@ -255,29 +278,33 @@ void options_defaults(struct options *options);
 /* Parses argv (argv[0] is the program) and the environment that `lookup` shows into *options,
  * which need not be initialised. Precedence: environment, then --stages, then the flags of the
  * stages, wherever they stand. Returns 0; -EINVAL for wrong usage; -ENOMEM. On failure error
- * holds one line, without the program's name and without a newline. options_release() is safe
- * and needed after success, safe and needless after failure. Writes nothing, exits never. */
+ * holds one line, without the program's name and without a newline, and of *options only verb and
+ * show_usage mean anything. options_release() is safe and needed after success, safe and needless
+ * after failure. Writes nothing, exits never. */
 int options_parse(int argc, char *const *argv, options_lookup *lookup, struct options *options,
                   char *error, size_t capacity);
 
 /* Frees the arrays of *options; safe twice. */
 void options_release(struct options *options);
 
-/* --help of a verb, or of the program for VERB_NONE. These printers leave errors of the stream
- * to the caller (ferror()). */
-void options_print_help(FILE *stream, enum verb verb);
+/* --help of a verb, or of the program for VERB_NONE: the common options, or all of them. These
+ * printers leave errors of the stream to the caller (ferror()). */
+void options_print_help(FILE *stream, enum verb verb, enum help_extent extent);
+
+/* How to use the verb or the program (VERB_NONE), in a few lines with examples. */
+void options_print_usage(FILE *stream, enum verb verb);
 
 /* The line of --version. */
 void options_print_version(FILE *stream);
 
-/* The man page: roff with the macros of man(7). */
-void options_print_man(FILE *stream);
+/* The man page of the verb, or of the program for VERB_NONE: roff with the macros of man(7). */
+void options_print_man(FILE *stream, enum verb verb);
 
 /* Completions for shell bash, zsh or fish; -EINVAL for any other. */
 int options_print_completion(FILE *stream, const char *shell);
 
 /* The tables for tests, one line each, fields separated by tabs:
- * "verb NAME", "model NAME", "option VERB --NAME -L|- ARGUMENT|- CHOICE,CHOICE|-". */
+ * "verb NAME", "model NAME", "option VERB --NAME -L|- ARGUMENT|[ARGUMENT]|- CHOICE,CHOICE|-". */
 void options_print_table(FILE *stream);
 
 #endif

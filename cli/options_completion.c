@@ -59,7 +59,8 @@ static void print_bash_options(FILE *stream, enum verb verb)
     for (size_t i = 0; i < count; i++) {
         if (!row_listed(&rows[i], verb))
             continue;
-        fprintf(stream, "%s--%s%s", gap, rows[i].name, rows[i].argument ? "=" : "");
+        fprintf(stream, "%s--%s%s", gap, rows[i].name,
+                rows[i].argument && !rows[i].optional ? "=" : "");
         gap = " ";
         if (rows[i].letter)
             fprintf(stream, " -%c", rows[i].letter);
@@ -78,9 +79,10 @@ static void print_bash_values(FILE *stream, enum verb verb)
         if (!row_listed(&rows[i], verb) || !rows[i].argument)
             continue;
         fprintf(stream, "    %s:--%s", name, rows[i].name);
-        if (rows[i].letter)
+        if (rows[i].letter && !rows[i].optional)
             fprintf(stream, "|%s:-%c", name, rows[i].letter);
-        fputs(") ", stream);
+        /* Behind a blank it has no value. */
+        fputs(rows[i].optional ? ") [[ $joined ]] || option=\"\"; " : ") ", stream);
         if (choices) {
             fprintf(stream, "kind=%s words='", rows[i].kind == OPTION_ALGORITHM ? "list" : "words");
             print_words(stream, choices);
@@ -119,7 +121,7 @@ static void print_bash(FILE *stream)
     fputs("# bash completion for treemill; bash-completion is not needed.\n"
           "_treemill() {\n"
           "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"\" verb=\"\" option=\"\" before=\"\"\n"
-          "  local options=\"\" kind=\"\" words=\"\" only_operands=\"\" i\n"
+          "  local options=\"\" kind=\"\" words=\"\" only_operands=\"\" joined=1 i\n"
           "  COMPREPLY=()\n"
           "  (( COMP_CWORD > 0 )) && prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
           "  for (( i = 1; i < COMP_CWORD; i++ )); do\n"
@@ -137,7 +139,7 @@ static void print_bash(FILE *stream)
           "    elif [[ $cur == --*=* ]]; then\n"
           "      option=\"${cur%%=*}\" before=\"${cur%%=*}=\" cur=\"${cur#*=}\"\n"
           "    elif [[ $prev == -* && $prev != -- ]]; then\n"
-          "      option=$prev\n"
+          "      option=$prev joined=\"\"\n"
           "    fi\n"
           "  fi\n"
           "  case \"$verb:$option\" in\n",
@@ -181,43 +183,55 @@ static void print_bash(FILE *stream)
         stream);
 }
 
-/* One _arguments spec: '(-T --threads)'{-T+,--threads=}'[help]:N:(a b)' . */
-static void print_zsh_option(FILE *stream, const struct option_row *row)
+/* ":NAME:ACTION" of an _arguments spec. */
+static void print_zsh_value(FILE *stream, const struct option_row *row)
 {
     const char *const *choices = row_choices(row);
-    const char *equals = row->argument ? "=" : "";
+
+    fputs(row->optional ? "::" : ":", stream);
+    print_quoted(stream, row->argument, "[]:\\");
+    fputc(':', stream);
+    if (row->kind == OPTION_ALGORITHM) {
+        fputs("_values -s , algorithm ", stream);
+        print_words(stream, choices);
+    } else if (choices) {
+        fputc('(', stream);
+        for (; *choices; choices++) {
+            print_quoted(stream, *choices, ":\\");
+            fputs(choices[1] ? " " : ")", stream);
+        }
+    } else if (row->complete == COMPLETE_FILE) {
+        fputs("_files", stream);
+    } else if (row->complete == COMPLETE_DIRECTORY) {
+        fputs("_files -/", stream);
+    }
+}
+
+/* Specs of _arguments: '(-T --threads)'{-T+,--threads=}'[help]:N:(a b)' . One whose value may be
+ * left out has a spec for its letter, which takes none, and one for its name. */
+static void print_zsh_option(FILE *stream, const struct option_row *row)
+{
+    const char *equals = row->optional ? "=-" : row->argument ? "=" : "";
 
     fputs("      ", stream);
+    if (row->letter && row->optional) {
+        fprintf(stream, "'(-%c --%s)-%c[", row->letter, row->name, row->letter);
+        print_quoted(stream, row->help, "[]:\\");
+        fputs("]' \\\n      ", stream);
+    }
     if (row_repeats(row))
         fputs("'*'", stream);
     else if (row->letter)
         fprintf(stream, "'(-%c --%s)'", row->letter, row->name);
-    if (row->letter)
+    if (row->letter && !row->optional)
         fprintf(stream, "{-%c%s,--%s%s}'[", row->letter, row->argument ? "+" : "", row->name,
                 equals);
     else
         fprintf(stream, "--%s%s'[", row->name, equals);
     print_quoted(stream, row->help, "[]:\\");
     fputc(']', stream);
-    if (row->argument) {
-        fputc(':', stream);
-        print_quoted(stream, row->argument, "[]:\\");
-        fputc(':', stream);
-        if (row->kind == OPTION_ALGORITHM) {
-            fputs("_values -s , algorithm ", stream);
-            print_words(stream, choices);
-        } else if (choices) {
-            fputc('(', stream);
-            for (; *choices; choices++) {
-                print_quoted(stream, *choices, ":\\");
-                fputs(choices[1] ? " " : ")", stream);
-            }
-        } else if (row->complete == COMPLETE_FILE) {
-            fputs("_files", stream);
-        } else if (row->complete == COMPLETE_DIRECTORY) {
-            fputs("_files -/", stream);
-        }
-    }
+    if (row->argument)
+        print_zsh_value(stream, row);
     fputs("' \\\n", stream);
 }
 
@@ -314,7 +328,7 @@ static void print_fish_option(FILE *stream, const struct option_row *row)
         print_words(stream, choices);
         fputs(")'", stream);
     } else if (choices) {
-        fputs(" -x -a '", stream);
+        fputs(row->optional ? " -f -a '" : " -x -a '", stream);
         print_words(stream, choices);
         fputc('\'', stream);
     } else if (row->complete == COMPLETE_FILE) {
@@ -346,6 +360,10 @@ static void print_fish(FILE *stream)
           "    end\n"
           "    test (count $argv) -eq 0\n"
           "end\n"
+          "# True if besides it is no option that is being written.\n"
+          "function __treemill_operand\n"
+          "    not string match -q -- '-*' (commandline -ct); and __treemill_verb $argv\n"
+          "end\n"
           "complete -c treemill -f\n",
           stream);
     for (int verb = 0; verb < VERB_COUNT; verb++) {
@@ -357,7 +375,8 @@ static void print_fish(FILE *stream)
             print_words(stream, verbs[verb].operand_choices);
             fputs("'\n", stream);
         } else if (verbs[verb].complete == COMPLETE_FILE) {
-            fprintf(stream, "complete -c treemill -n '__treemill_verb %s' -F\n", verbs[verb].name);
+            fprintf(stream, "complete -c treemill -n '__treemill_operand %s' -F\n",
+                    verbs[verb].name);
         }
     }
     for (size_t i = 0; i < count; i++) {

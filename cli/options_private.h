@@ -27,6 +27,23 @@ int options_choice_find(const char *const *choices, const char *text);
 void options_append_name(char *list, size_t capacity, const char *prefix, const char *name);
 void options_append_choices(char *list, size_t capacity, const char *const *choices);
 
+/* The row of that name among those of the verb (VERB_NONE: of the program), or NULL. */
+const struct option_row *options_find_row(enum verb verb, const char *name);
+
+/* Whether the verb's help shows the option before all others. */
+bool options_is_common(enum verb verb, const struct option_row *row);
+
+/* Whether the verb is a job whose stages can be chosen. */
+bool options_has_stages(enum verb verb);
+
+/* Whether the variable concerns the verb; each concerns the program (VERB_NONE). */
+bool options_environment_serves(const struct environment_row *row, enum verb verb);
+
+/* The text of help as a sentence: with a full stop, and a capital unless it begins with one of the
+ * choices (NULL: none) or another name, which a colon follows. */
+void options_sentence(const char *help, const char *const *choices, char *sentence,
+                      size_t capacity);
+
 /* parse() of the rows with values of a form of their own (options_set.c). */
 int options_set_stages(const char *value, bool from_environment, struct options *options,
                        char *reason, size_t capacity);

@@ -1,4 +1,5 @@
 /* The values that have a form of their own. */
+#include "cli/nearest.h"
 #include "cli/options_private.h"
 
 #include <errno.h>
@@ -62,6 +63,13 @@ int options_set_on_change(const char *value, bool from_environment, struct optio
         options->on_change_retries = (unsigned)retries;
         return 0;
     }
-    snprintf(reason, capacity, "accepted: warn, fail, retry:1 to retry:%d", RETRIES_MAX);
+    bool is_number = strncmp(value, retry, strlen(retry)) == 0; /* it is that which is wrong */
+    const char *nearest =
+        is_number ? NULL : nearest_of(options_changes, value, strcspn(value, ":"));
+    if (nearest)
+        snprintf(reason, capacity, "did you mean '%s%s'? Accepted: warn, fail, retry:1 to retry:%d",
+                 nearest, nearest == retry ? "1" : "", RETRIES_MAX);
+    else
+        snprintf(reason, capacity, "accepted: warn, fail, retry:1 to retry:%d", RETRIES_MAX);
     return -EINVAL;
 }

@@ -56,6 +56,8 @@ static const char *const progresses[] = {"auto", "always", "never", "json", NULL
 _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2 &&
                    PROGRESS_JSON == 3,
                "the choices of --progress are in the order of enum progress_mode");
+static const char *const helps[] = {"short", "all", NULL};
+_Static_assert(HELP_SHORT == 1 && HELP_ALL == 2, "the choices of --help, counted from 1");
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const algorithms[] = {DIGEST_LIST(LIST_NAME) NULL};
 _Static_assert((int)DIGEST_COUNT <= OPTIONS_ALGORITHMS_MAX, "all can be asked for at once");
@@ -393,8 +395,9 @@ static const struct option_row option_table[] = {
      .offset = FIELD(stats), .help = "table of the stages: work, waiting, queues"},
 
     /* General */
-    {.name = "help", .letter = 'h', .verbs = EVERY, .group = GROUP_GENERAL, .kind = OPTION_FLAG,
-     .offset = FIELD(show_help), .program = true, .help = "print help and exit"},
+    {.name = "help", .letter = 'h', .argument = "EXTENT", .verbs = EVERY, .group = GROUP_GENERAL,
+     .kind = OPTION_CHOICE, .offset = FIELD(show_help), .choices = helps, .optional = true,
+     .program = true, .help = "print help: short (default) or all of it"},
     {.name = "version", .letter = 'V', .verbs = EVERY, .group = GROUP_GENERAL,
      .kind = OPTION_FLAG, .offset = FIELD(show_version), .program = true,
      .help = "print the version and exit"},

@@ -1,4 +1,5 @@
 /* The values of options: from text to the fields of struct options. */
+#include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/options_private.h"
 
@@ -124,6 +125,18 @@ static int set_duration(const struct option_row *row, const char *value, uint64_
     return -EINVAL;
 }
 
+/* Appends to the reason which of the choices was meant, if one is near, and which there are. */
+static void explain_choices(const char *const *choices, const char *value, size_t length,
+                            char *reason)
+{
+    size_t used = strlen(reason), room = OPTIONS_REASON_BYTES - used;
+    const char *nearest = nearest_of(choices, value, length);
+    int wrote = nearest ? snprintf(reason + used, room, "did you mean '%s'? Accepted: ", nearest)
+                        : snprintf(reason + used, room, "accepted: ");
+    char *list = reason + used + wrote;
+    options_append_choices(list, room - (size_t)wrote, choices);
+}
+
 /* A list of choices separated by commas; later lists add to earlier ones. */
 static int set_algorithms(const struct option_row *row, const char *value,
                           struct option_algorithms *algorithms, char *reason)
@@ -135,11 +148,9 @@ static int set_algorithms(const struct option_row *row, const char *value,
         size_t length = strcspn(part, ",");
         int choice = algorithm_find(row->choices, part, length);
         if (choice < 0) {
-            int used = snprintf(reason, OPTIONS_REASON_BYTES, "%s is unknown; accepted: ",
-                                quote_text(part, length, quoted, sizeof(quoted)));
-            char *list = reason + used;
-            *list = '\0';
-            options_append_choices(list, OPTIONS_REASON_BYTES - (size_t)used, row->choices);
+            snprintf(reason, OPTIONS_REASON_BYTES, "%s is unknown; ",
+                     quote_text(part, length, quoted, sizeof(quoted)));
+            explain_choices(row->choices, part, length, reason);
             return -EINVAL;
         }
         bool known = false;
@@ -156,13 +167,12 @@ static int set_algorithms(const struct option_row *row, const char *value,
 static int set_choice(const struct option_row *row, const char *value, int *destination,
                       char *reason)
 {
-    int choice = options_choice_find(row->choices, value);
+    int choice = value ? options_choice_find(row->choices, value) : 0;
     if (choice >= 0) {
-        *destination = choice;
+        *destination = choice + (row->optional ? 1 : 0);
         return 0;
     }
-    int used = snprintf(reason, OPTIONS_REASON_BYTES, "accepted: ");
-    options_append_choices(reason + used, OPTIONS_REASON_BYTES - (size_t)used, row->choices);
+    explain_choices(row->choices, value, strlen(value), reason);
     return -EINVAL;
 }
 

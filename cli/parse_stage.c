@@ -1,4 +1,5 @@
 /* Stages, models and the specs that join them; see parse.h. */
+#include "cli/nearest.h"
 #include "cli/parse.h"
 
 #include <ctype.h>
@@ -65,20 +66,34 @@ static void list_names(const char *const *names, char *out, size_t capacity)
     }
 }
 
+/* Says that the name (length bytes) is none of the list, and which of it was meant if one is
+ * near. */
+static void explain_name(const char *what, const char *const *names, const char *text,
+                         size_t length, char *reason, size_t capacity)
+{
+    char quoted[80], accepted[200];
+    const char *nearest = nearest_of(names, text, length);
+
+    list_names(names, accepted, sizeof(accepted));
+    quote_text(text, length, quoted, sizeof(quoted));
+    if (nearest)
+        snprintf(reason, capacity, "%s %s is unknown; did you mean '%s'? (accepted: %s)", what,
+                 quoted, nearest, accepted);
+    else
+        snprintf(reason, capacity, "%s %s is unknown (accepted: %s)", what, quoted, accepted);
+}
+
 /* One name of a list; on error says which are accepted. */
 static int parse_name(const char *what, const char *const *names, const char *text, size_t length,
                       int *value, char *reason, size_t capacity)
 {
-    char quoted[80], accepted[200];
     int found = name_find(names, text, length);
 
     if (found >= 0) {
         *value = found;
         return 0;
     }
-    list_names(names, accepted, sizeof(accepted));
-    snprintf(reason, capacity, "%s %s is unknown (accepted: %s)", what,
-             quote_text(text, length, quoted, sizeof(quoted)), accepted);
+    explain_name(what, names, text, length, reason, capacity);
     return -EINVAL;
 }
 
@@ -205,7 +220,7 @@ static void trim(const char **text, size_t *length)
 int parse_stages(const char *text, enum stage_given given_by, struct stage_spec stages[STAGE_COUNT],
                  char *reason, size_t capacity)
 {
-    char quoted[80], accepted[120], inner[320];
+    char quoted[80], inner[320];
     struct stage_spec result[STAGE_COUNT];
 
     memcpy(result, stages, sizeof(result));
@@ -222,10 +237,9 @@ int parse_stages(const char *text, enum stage_given given_by, struct stage_spec 
         size_t name_length = equals ? (size_t)(equals - part) : length;
         int stage = stage_find(part, name_length);
         if (stage < 0 || !equals) {
-            list_names(stage_table, accepted, sizeof(accepted));
             quote_text(part, name_length, quoted, sizeof(quoted));
             if (stage < 0)
-                snprintf(reason, capacity, "stage %s is unknown (accepted: %s)", quoted, accepted);
+                explain_name("stage", stage_table, part, name_length, reason, capacity);
             else
                 snprintf(reason, capacity, "stage %s has no model (accepted: %s=MODEL[:COUNT])",
                          quoted, stage_table[stage]);

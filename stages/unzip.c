@@ -254,7 +254,7 @@ static int current(struct unzip *unzip)
 }
 
 int unzip_fill(struct unzip *unzip, const struct unzip_job *job, const struct item_view *view,
-               bool (*wants)(void *context, const struct member *member), void *context)
+               bool (*wants)(void *context, struct member *member), void *context)
 {
     struct filling filling = {.unzip = unzip, .job = job, .view = view};
     struct member member;

@@ -91,7 +91,10 @@ START_TEST(every_row)
             struct options after = snapshot();
             ck_assert_msg(memcmp(&before, &after, sizeof(after)) != 0, "%s changes nothing",
                           joined);
-            if (row->argument) {
+            if (row->optional) {
+                PARSE(name, separate, operand, also);
+                ck_assert_int_eq(*(int *)((char *)&parsed + row->offset), 1);
+            } else if (row->argument) {
                 PARSE(name, separate, value, operand, also);
                 struct options other = snapshot();
                 ck_assert_uint_eq(parsed.operands.count, options_verbs()[verb].operands_min);
@@ -107,9 +110,9 @@ START_TEST(every_row)
                 ck_assert_msg(strstr(message, "takes no value, but was given 'x'"), "%s", message);
             }
             if (row->letter) {
-                snprintf(letter, sizeof(letter), "-%c%s", row->letter, value);
+                snprintf(letter, sizeof(letter), "-%c%s", row->letter, row->optional ? "" : value);
                 PARSE(name, letter, operand, also);
-                if (row->argument)
+                if (row->argument && !row->optional)
                     PARSE(name, bundle, value, operand, also);
             }
             seen++;
@@ -118,6 +121,26 @@ START_TEST(every_row)
     ck_assert_uint_gt(seen, 240);
 }
 END_TEST
+
+/* The common options are some that the verb has, each once, and --help is among them. */
+static void check_common(const struct verb_row *verb, enum verb id)
+{
+    size_t count, most = sizeof(verb->common) / sizeof(verb->common[0]), common = 0;
+    const struct option_row *rows = options_rows(&count);
+    bool has_help = false;
+
+    for (; common < most && verb->common[common]; common++) {
+        bool known = false;
+        for (size_t i = 0; i < count; i++)
+            known = known || ((rows[i].verbs >> id & 1) && !rows[i].hidden &&
+                              strcmp(rows[i].name, verb->common[common]) == 0);
+        ck_assert_msg(known, "%s has no option --%s", verb->name, verb->common[common]);
+        has_help = has_help || strcmp(verb->common[common], "help") == 0;
+        for (size_t i = 0; i < common; i++)
+            ck_assert_str_ne(verb->common[i], verb->common[common]);
+    }
+    ck_assert_msg(has_help && common < most, "%s", verb->name);
+}
 
 START_TEST(verbs_table)
 {
@@ -130,7 +153,12 @@ START_TEST(verbs_table)
         ck_assert_int_eq(options_find_verb(row->name), i);
         ck_assert_ptr_nonnull(row->help);
         ck_assert_ptr_nonnull(row->man);
-        ck_assert_msg(row->examples[0] && row->examples[2], "%s has two examples", row->name);
+        unsigned examples = 0, most = sizeof(row->examples) / sizeof(row->examples[0]);
+        for (; examples < most && row->examples[examples]; examples++)
+            continue;
+        ck_assert_msg(examples == 4 || examples == 6 || examples == 8,
+                      "%s: two to four examples, each with its meaning, and NULL", row->name);
+        check_common(row, (enum verb)i);
     }
     ck_assert_int_eq(options_find_verb("hashes"), VERB_NONE);
 }
@@ -226,8 +254,36 @@ START_TEST(help_and_version)
     ck_assert(parsed.show_help && parsed.help_verb == VERB_NONE);
     PARSE("help", "--help");
     ck_assert(parsed.show_help && parsed.help_verb == VERB_HELP);
+    PARSE("hash", "--help=all", "--nonsense");
+    ck_assert_int_eq(parsed.show_help, HELP_ALL);
+    ck_assert_int_eq(parsed.help_verb, VERB_HASH);
+    PARSE("hash", "--help", "all");
+    ck_assert_int_eq(parsed.show_help, HELP_SHORT);
+    PARSE("--help=short");
+    ck_assert_int_eq(parsed.show_help, HELP_SHORT);
+    PARSE("man", "hash");
+    ck_assert(parsed.verb == VERB_MAN && !parsed.show_help);
     PARSE("help", "--table");
     ck_assert(parsed.show_table && !parsed.show_help);
+}
+END_TEST
+
+/* Usage is explained to those who gave nothing but a verb, or not even that. */
+START_TEST(usage)
+{
+    ck_assert_int_eq(parse(NULL), -EINVAL);
+    ck_assert(parsed.show_usage && parsed.verb == VERB_NONE);
+    for (int verb = 0; verb < VERB_COUNT; verb++) {
+        const struct verb_row *row = &options_verbs()[verb];
+        int result = parse(row->name, NULL);
+        ck_assert_int_eq(result, row->operands_min ? -EINVAL : 0);
+        ck_assert(parsed.show_usage == (row->operands_min > 0));
+        ck_assert_int_eq(parsed.verb, verb);
+    }
+    ck_assert_int_eq(parse("verify", "-q", NULL), -EINVAL);
+    ck_assert(!parsed.show_usage);
+    ck_assert_int_eq(parse("hsah", NULL), -EINVAL);
+    ck_assert(!parsed.show_usage);
 }
 END_TEST
 
@@ -236,16 +292,22 @@ START_TEST(messages)
 #define VERBS                                                                                      \
     "(accepted: hash, verify, create, compress, decompress, test, info, completion, man, help)"
     ck_assert_int_eq(parse(NULL), -EINVAL);
-    ck_assert_str_eq(message, "a verb is missing " VERBS "; see 'treemill --help'");
-    REFUSE("unknown verb 'hsah'; did you mean 'hash'? " VERBS, "hsah", "x");
+    ck_assert_str_eq(message, "a verb is missing");
+    REFUSE("a verb is missing " VERBS "; see 'treemill --help'", "--");
+    REFUSE("unknown verb 'hsah'; did you mean 'hash'?", "hsah", "x");
+    REFUSE("unknown verb 'HASH'; did you mean 'hash'?", "HASH", "x");
+    REFUSE("unknown verb 'decomp'; did you mean 'decompress'?", "decomp", "x");
+    REFUSE("unknown verb 'veirfy'; did you mean 'verify'?", "man", "veirfy");
     REFUSE("unknown verb 'unpack' " VERBS, "unpack", "x");
     REFUSE("unknown verb 'x\\012y' " VERBS, "help", "x\ny");
     REFUSE("hash needs at least one PATH; see 'treemill hash --help'", "hash");
     REFUSE("verify needs at least one MANIFEST; see 'treemill verify --help'", "verify", "-q");
     REFUSE("completion needs a SHELL; see 'treemill completion --help'", "completion");
-    REFUSE("completion: unknown SHELL 'BASH' (accepted: bash, zsh, fish)", "completion", "BASH");
+    REFUSE("completion: unknown SHELL 'BASH'; did you mean 'bash'?", "completion", "BASH");
+    REFUSE("completion: unknown SHELL 'tcsh' (accepted: bash, zsh, fish)", "completion", "tcsh");
     REFUSE("completion takes only one SHELL, 'zsh' is too much", "completion", "bash", "zsh");
-    REFUSE("man takes no operand, but was given 'x'", "man", "x");
+    REFUSE("info takes no operand, but was given 'x'", "info", "x");
+    REFUSE("unknown verb 'x' " VERBS, "man", "x");
     REFUSE("option '-q' belongs behind a verb (accepted: verify, hash, create, compress, "
            "decompress, test)",
            "-q", "hash", "x");
@@ -253,9 +315,10 @@ START_TEST(messages)
            "verify", "--exrta", "x");
     REFUSE("option '--extra' is for verify, not for hash; see 'treemill hash --help'", "hash",
            "--extra=fail", "x");
-    REFUSE("unknown option '-Q'; see 'treemill hash --help' for those accepted", "hash", "-xQ",
+    REFUSE("unknown option '-Q'; see 'treemill hash --help=all' for those accepted", "hash", "-xQ",
            "x");
-    REFUSE("unknown option '--'; see 'treemill hash --help' for those accepted", "hash", "--=x");
+    REFUSE("unknown option '--'; see 'treemill hash --help=all' for those accepted", "hash",
+           "--=x");
     REFUSE("option '--exclude-' is ambiguous (accepted: --exclude-from, --exclude-vcs, "
            "--exclude-caches)",
            "hash", "--exclude-=x");
@@ -268,8 +331,14 @@ START_TEST(messages)
            "64K, 1GiB or 500KB, below 16 EiB",
            "hash", "--max-size=99999999T", "x");
     REFUSE("--order: bad value 'size': accepted: path, none", "hash", "--order=size", "x");
+    REFUSE("--order: bad value 'Path': did you mean 'path'? Accepted: path, none", "hash",
+           "--order=Path", "x");
+    REFUSE("--help: bad value '': accepted: short, all", "hash", "--help=");
     REFUSE("--on-change: bad value 'retry:0': accepted: warn, fail, retry:1 to retry:100", "hash",
            "--on-change=retry:0", "x");
+    REFUSE("--on-change: bad value 'retyr:2': did you mean 'retry:1'? Accepted: warn, fail, "
+           "retry:1 to retry:100",
+           "hash", "--on-change=retyr:2", "x");
     REFUSE(
         "--progress-interval: bad value '1ms': accepted: 0.1s to 86400s, such as 1s, 500ms or 2m",
         "hash", "--progress-interval=1ms", "x");
@@ -278,7 +347,9 @@ START_TEST(messages)
     REFUSE("--min-size (2048 bytes) is above --max-size (1024 bytes)", "hash", "--min-size=2K",
            "--max-size=1K", "x");
     ck_assert_int_eq(parse("hash", "-a", "sha257", "x", NULL), -EINVAL);
-    ck_assert_msg(strstr(message, "'sha257' is unknown; accepted: md5, sha1,"), "%s", message);
+    ck_assert_msg(
+        strstr(message, "'sha257' is unknown; did you mean 'sha256'? Accepted: md5, sha1,"), "%s",
+        message);
     ck_assert_int_eq(parse("hash", "-a", "md5,", "x", NULL), -EINVAL);
     ck_assert_int_eq(options_print_completion(stdout, "tcsh"), -EINVAL);
 }
@@ -380,6 +451,7 @@ int main(void)
     tcase_add_test(cases, choices_of_stages);
     tcase_add_test(cases, gnu_forms);
     tcase_add_test(cases, help_and_version);
+    tcase_add_test(cases, usage);
     tcase_add_test(cases, messages);
     tcase_add_test(cases, random_lines);
     suite_add_tcase(suite, cases);

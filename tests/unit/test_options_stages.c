@@ -24,8 +24,8 @@ START_TEST(stage_specs)
 
 #define MODELS "(accepted: auto, inline, threads, processes, uring, epoll)"
 #define KEYS   "(accepted: io=ENGINE, loops=COUNT, depth=COUNT)"
-    REFUSE("--scan: bad value 'thread': model 'thread' is unknown " MODELS, "hash", "--scan=thread",
-           "x");
+    REFUSE("--scan: bad value 'thread': model 'thread' is unknown; did you mean 'threads'? " MODELS,
+           "hash", "--scan=thread", "x");
     REFUSE("--scan: bad value '': model '' is unknown " MODELS, "hash", "--scan=", "x");
     REFUSE("--scan: bad value 'threads:-1': count '-1' is not accepted "
            "(accepted: 1 to 4096, 0 or auto)",
@@ -69,9 +69,10 @@ START_TEST(stage_precedence)
     ck_assert_int_eq(parsed.stage[STAGE_WRITE].given_by, STAGE_BY_DEFAULT);
 
     environment_stages = "red=threads:2";
-    REFUSE("TREEMILL_STAGES: bad value 'red=threads:2': stage 'red' is unknown "
-           "(accepted: scan, read, hash, compress, write)",
-           "hash", "x");
+    REFUSE(
+        "TREEMILL_STAGES: bad value 'red=threads:2': stage 'red' is unknown; did you mean 'read'? "
+        "(accepted: scan, read, hash, compress, write)",
+        "hash", "x");
     PARSE("info"); /* a verb without stages does not look at it */
     environment_stages = "";
     PARSE("hash", "--stages=read=threads:2;read=threads:3", "--stages=scan=inline", "x");

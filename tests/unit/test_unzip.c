@@ -225,7 +225,7 @@ END_TEST
 
 /* Only some are wanted, in the listing or with their data. */
 
-static bool wants_some(void *context, const struct member *member)
+static bool wants_some(void *context, struct member *member)
 {
     (void)context;
     return memmem(member->path, member->path_bytes, "7", 1) != NULL;

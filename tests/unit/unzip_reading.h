@@ -25,7 +25,7 @@ struct reading {
     int fd;
     struct batch_shape shape;
     bool lists;
-    bool (*wants)(void *context, const struct member *member);
+    bool (*wants)(void *context, struct member *member);
     void (*told)(void *context, const struct unzipped *unzipped);
     void *context;
     void (*filled)(void *context); /* before the item's data is read, or NULL */
