@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "stages/foreign.h"
+#include "stages/glob.h"
+#include "stages/member_index.h"
 #include "stages/opener.h"
 
 /* Enough of a stream to tell what it is. */
@@ -75,7 +77,7 @@ static int read_head(struct archive_in *archive)
     int fd = memfd_create("archive", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (write(fd, archive->head, unpack->head_bytes) != (ssize_t)unpack->head_bytes) {
+    if (pwrite(fd, archive->head, unpack->head_bytes, 0) != (ssize_t)unpack->head_bytes) {
         close(fd);
         return -EIO;
     }
@@ -168,6 +170,50 @@ static bool make_selection(struct archive_in *archive)
     return false;
 }
 
+/* Where a member that is asked for by name, and all that is below it, can be; false: it may be
+ * anywhere. *begin is *end where it is not in the archive. */
+static bool find_range(const struct member_index *index, const char *name, uint64_t *begin,
+                       uint64_t *end)
+{
+    size_t bytes = strlen(name);
+    char *clean = member_select_is_pattern(name) ? NULL : malloc(bytes + 2);
+    bool was_absolute;
+    if (!clean)
+        return false;
+    ptrdiff_t clean_bytes = member_clean(name, bytes, clean, &was_absolute);
+    if (clean_bytes > 0 && !member_index_range(index, clean, (size_t)clean_bytes, begin, end))
+        *begin = *end = 0;
+    free(clean);
+    return clean_bytes > 0;
+}
+
+/* If the archive tells where its members are, only a part of it is read for a few. */
+static bool choose_part(struct archive_in *archive)
+{
+    const struct options *options = archive->job->options;
+    struct unpack_job *unpack = &archive->unpack;
+    struct member_index *index = NULL;
+    if (unpack->kind != UNPACK_BLOCKS || options->operands.count < 2)
+        return true;
+    int got = member_index_open(archive->fd, archive->bytes, &index);
+    if (got < 0)
+        return fail(archive, TM_OP_READ, got);
+    bool is_part = got > 0;
+    for (size_t i = 1; i < options->operands.count && is_part; i++) {
+        uint64_t begin, end;
+        is_part = find_range(index, options->operands.items[i], &begin, &end);
+        if (!is_part || begin == end)
+            continue;
+        if (unpack->begin == unpack->end || begin < unpack->begin)
+            unpack->begin = begin;
+        if (end > unpack->end)
+            unpack->end = end;
+    }
+    unpack->is_part = is_part;
+    member_index_close(index);
+    return true;
+}
+
 static bool make_shared(struct archive_in *archive)
 {
     size_t names = archive->job->options->operands.count;
@@ -212,7 +258,7 @@ bool archive_in_open(struct archive_in *archive, bool lists)
     archive->name = archive->job->options->operands.items[0];
     archive->unpack.lists = archive->zip.lists = lists;
     if (!open_file(archive) || !detect(archive) || !zip_is_allowed(archive) ||
-        !make_shared(archive) || !make_selection(archive))
+        !make_shared(archive) || !make_selection(archive) || !choose_part(archive))
         return false;
     archive->unpack.fd = archive->zip.fd = archive->fd;
     archive->unpack.archive_bytes = archive->bytes;
@@ -332,8 +378,11 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
     if (!fault_is_set(note->fault) || fault_is_set(view->item->fault))
         return;
     job->malformed++;
-    if (note->fault.kind == TM_FAULT_CORRUPT && *message)
-        report_error_text(job->report, archive->name, "read", "%s", message);
+    if (note->fault.kind == TM_FAULT_CORRUPT || note->fault.kind == TM_FAULT_TRUNCATED)
+        report_error_text(job->report, archive->name, "read", "%s",
+                          *message                                 ? message
+                          : note->fault.kind == TM_FAULT_TRUNCATED ? "unexpected end of file"
+                                                                   : "corrupt data");
     else
         report_error(job->report, archive->name, note->fault,
                      lane_stage_name(graph_lane(job->graph, LANE_DATA), note->fault.stage));

@@ -158,6 +158,7 @@ struct options {
     bool reproducible, numeric_owner, xattrs;
     unsigned strip_components;
     int overwrite; /* enum extract_overwrite */
+    bool long_list; /* list: mode, owner, size and time */
     bool same_owner, preserve_permissions, devices, safe_links;
     uint64_t max_total_bytes, max_members, max_ratio; /* 0: any */
     const char *manifest; /* file to write; NULL: none */

@@ -377,7 +377,7 @@ static const struct option_row option_table[] = {
     {.name = "quiet", .letter = 'q', .verbs = WALKS | UNPACKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(quiet), .help = "no progress and no summary"},
     {.name = "verbose", .letter = 'v', .verbs = BIT(VERB_LIST), .group = GROUP_PROGRESS,
-     .kind = OPTION_FLAG, .offset = FIELD(verbose),
+     .kind = OPTION_FLAG, .offset = FIELD(long_list),
      .help = "mode, owner, size and time of each member"},
     {.name = "verbose", .letter = 'v', .verbs = TREES | EXTRACT, .group = GROUP_PROGRESS,
      .kind = OPTION_FLAG, .offset = FIELD(verbose), .help = "tell what was chosen, and why"},

@@ -392,6 +392,12 @@ static int check_engines(const struct plan *plan, char *error, size_t capacity)
     return 0;
 }
 
+bool plan_confines(const struct options *options)
+{
+    char why[160];
+    return options->sandbox != SANDBOX_OFF && confine_probe(why, sizeof why) == 0;
+}
+
 /* What was asked for by name is not left out in silence, here, either. */
 static int check_confinement(const struct options *options, const struct plan *plan, char *error,
                              size_t capacity)
@@ -420,7 +426,8 @@ static void describe_compression(const struct plan_request *request, struct plan
                  request->compress_text);
 }
 
-int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size_t capacity)
+int plan_check(const struct options *options, const struct hash_job *hash, struct plan *plan,
+               char *error, size_t capacity)
 {
     unsigned workers = 0;
     if (choose_engine(hash, plan, error, capacity))
@@ -431,7 +438,7 @@ int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size
         snprintf(error, capacity, "the stages ask for more than 1000 workers together");
         return -EINVAL;
     }
-    if (check_engines(plan, error, capacity))
+    if (check_engines(plan, error, capacity) || check_confinement(options, plan, error, capacity))
         return -EINVAL;
     raise_descriptor_limit();
     return 0;
@@ -440,10 +447,9 @@ int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size
 int plan_make(const struct plan_request *request, struct plan *plan, char *error, size_t capacity)
 {
     const struct options *options = request->options;
-    char why[160];
     *plan = (struct plan){.cpus = cpus_detect(), .shape = request->shape};
     plan->graph.lane_count = 2;
-    plan->graph.confines = options->sandbox != SANDBOX_OFF && confine_probe(why, sizeof why) == 0;
+    plan->graph.confines = plan_confines(options);
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     scan->input_bytes = SCAN_INPUT_BYTES;
@@ -453,15 +459,8 @@ int plan_make(const struct plan_request *request, struct plan *plan, char *error
     data->ordered = options->order == ORDER_PATH || request->every_chunk;
     data->every_chunk = request->every_chunk;
     choose_stages(request, plan);
-    if (plan_check(request->hash, plan, error, capacity))
+    if (plan_check(options, request->hash, plan, error, capacity))
         return -EINVAL;
     describe_compression(request, plan);
-    if (plan_lane_workers(data) + plan_lane_workers(scan) > 1000) {
-        snprintf(error, capacity, "the stages ask for more than 1000 workers together");
-        return -EINVAL;
-    }
-    if (check_engines(plan, error, capacity) || check_confinement(options, plan, error, capacity))
-        return -EINVAL;
-    raise_descriptor_limit();
     return plan_choose_memory(request, plan, error, capacity);
 }

@@ -76,6 +76,7 @@ int plan_archive(const struct plan_archive_request *request, struct plan *plan, 
                  size_t capacity)
 {
     *plan = (struct plan){.cpus = cpus_detect()};
+    plan->graph.confines = plan_confines(request->options);
     plan->graph.lane_count = 1;
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     data->sink = request->sink;
@@ -83,7 +84,8 @@ int plan_archive(const struct plan_archive_request *request, struct plan *plan, 
     data->ordered = data->every_chunk = true;
     set_input(request, plan);
     set_output(request, plan);
-    if (plan_check(request->hash ? request->hash_said : NULL, plan, error, capacity))
+    if (plan_check(request->options, request->hash ? request->hash_said : NULL, plan, error,
+                   capacity))
         return -EINVAL;
     return plan_archive_memory(request, plan, error, capacity);
 }

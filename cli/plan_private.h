@@ -23,7 +23,10 @@ bool plan_is_same(const struct plan_choice *a, const struct plan_choice *b);
 void plan_set_stage(struct plan *plan, unsigned lane, enum stage_kind kind,
                     const struct stage_ops *ops, void *job, struct plan_choice choice);
 /* The last steps, once the stages are chosen. 0; -EINVAL with one line. */
-int plan_check(const struct hash_job *hash, struct plan *plan, char *error, size_t capacity);
+int plan_check(const struct options *options, const struct hash_job *hash, struct plan *plan,
+               char *error, size_t capacity);
+/* Whether worker processes are to be confined, and can be. */
+bool plan_confines(const struct options *options);
 
 /* Threads, processes and loops of the lane. */
 unsigned plan_lane_workers(const struct lane_setup *lane);

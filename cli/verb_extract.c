@@ -124,6 +124,19 @@ static void set_up(struct extract_verb *verb)
     }
 }
 
+/* Where it may write besides the manifest. */
+static bool add_places(struct extract_verb *verb)
+{
+    struct job *job = &verb->job;
+    const char *temporary = getenv("TMPDIR");
+    job->is_exposed = true;
+    job->sandbox.moves = true; /* hard links from one directory to another */
+    job->sandbox.looks_up_names = verb->extract.keeps_owner;
+    return job_may_write(job, (struct sandbox_place){.fd = verb->extract.target}) &&
+           job_may_write(job, (struct sandbox_place){.path = temporary ? temporary : "/tmp",
+                                                     .may_lack = true});
+}
+
 static bool plan(struct extract_verb *verb)
 {
     struct job *job = &verb->job;
@@ -160,7 +173,7 @@ static bool prepare(struct extract_verb *verb)
     if (options->manifest && !manifest_out_open(job, &verb->hash, &verb->manifest))
         return false;
     set_up(verb);
-    if (!open_target(verb) || !plan(verb))
+    if (!open_target(verb) || !add_places(verb) || !plan(verb))
         return false;
     int error = extract_order_create(&verb->extract, &verb->order);
     if (error)

@@ -103,12 +103,12 @@ static int print_member(struct list_verb *verb, const struct item_view *view,
     char *line = verb->line;
     size_t capacity = sizeof verb->line, used = 0;
     struct member_extra extra = member_extra_of(view, file);
-    if (options->verbose)
+    if (options->long_list)
         used = details(view, file, line, capacity);
     used += add_name(verb, batch_path(view, file), file->path_bytes, line + used, capacity - used);
     if (S_ISDIR(file->stat.mode) && !(file->flags & FILE_HARD_LINK))
         line[used++] = '/';
-    if (options->verbose && extra.target) {
+    if (options->long_list && extra.target) {
         const char *arrow = file->flags & FILE_HARD_LINK ? " link to " : " -> ";
         used = (size_t)(stpcpy(line + used, arrow) - line);
         used += add_name(verb, extra.target, extra.target_bytes, line + used, capacity - used);
@@ -163,6 +163,7 @@ static bool prepare(struct list_verb *verb)
         .options = job->options, .sink = take_batch, .sink_context = verb};
     struct output_options output = {0};
     job->takes_members = true;
+    job->is_exposed = true; /* and writes nowhere */
     if (!archive_in_open(&verb->archive, true))
         return false;
     int error = job->events ? 0 : output_open(&output, &job->output);

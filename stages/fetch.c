@@ -34,4 +34,11 @@ static bool fetch_step(void *state, const struct item_view *view, struct io_chai
     return false;
 }
 
-const struct stage_ops fetch_stage = {.name = "read", .open = fetch_open, .step = fetch_step};
+static enum confinement only_reads(const void *job)
+{
+    (void)job;
+    return CONFINE_READING;
+}
+
+const struct stage_ops fetch_stage = {
+    .name = "read", .open = fetch_open, .step = fetch_step, .confinement = only_reads};

@@ -77,6 +77,7 @@ static void hasher_run(void *state, const struct item_view *view)
 
 const struct stage_ops member_hash_stage = {
     .name = "hash",
+    .confinement = stage_only_computes,
     .open = hasher_open,
     .close = hasher_close,
     .run = hasher_run,

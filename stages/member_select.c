@@ -22,7 +22,7 @@ struct member_select {
     size_t room;
 };
 
-static bool is_pattern(const char *name)
+bool member_select_is_pattern(const char *name)
 {
     return strpbrk(name, "*?[\\") != NULL;
 }
@@ -40,7 +40,7 @@ static int add_name(struct member_select *select, size_t index)
     if (clean < 0)
         return (int)clean;
     wanted->bytes = (size_t)clean;
-    return is_pattern(name) ? glob_compile(&wanted->glob, name, bytes) : 0;
+    return member_select_is_pattern(name) ? glob_compile(&wanted->glob, name, bytes) : 0;
 }
 
 int member_select_create(const struct member_select_options *options, struct member_select **out,

@@ -24,6 +24,8 @@ struct member_select_options {
 };
 
 struct member_select;
+/* Whether a name is taken for a pattern: it has wildcards. */
+bool member_select_is_pattern(const char *name);
 /* 0; -ENOMEM; -EINVAL or another error of glob_compile(), *bad being the name. */
 int member_select_create(const struct member_select_options *options, struct member_select **select,
                          const char **bad);

@@ -98,6 +98,7 @@ static void unpacker_run(void *state, const struct item_view *view)
 
 const struct stage_ops unpack_blocks_stage = {
     .name = "decompress",
+    .confinement = stage_only_computes,
     .open = unpacker_open,
     .close = unpacker_close,
     .run = unpacker_run,
@@ -139,7 +140,7 @@ int unpack_run(const struct unpack_job *job, struct decode_index *index, struct 
     uint64_t number, offset = 0;
     uint32_t stream = lane_stream_begin(lane, &number);
     bool is_last = false;
-    int error = job->is_part ? decode_index_seek(index, job->begin) : 0;
+    int error = job->is_part && job->end ? decode_index_seek(index, job->begin) : 0;
     for (uint32_t chunk = 0; !is_last && !error; chunk++) {
         struct item_view view;
         error = lane_acquire(lane, &view);

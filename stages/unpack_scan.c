@@ -370,8 +370,17 @@ static void scanner_run(void *state, const struct item_view *view)
     view->item->bytes = scanner->input_bytes - before;
 }
 
+/* Where it gets its bytes by itself it reads what is open. */
+static enum confinement confinement_of(const void *job)
+{
+    const struct unpack_job *unpack = job;
+    bool gets_bytes = unpack->kind == UNPACK_STREAM || unpack->kind == UNPACK_FOREIGN;
+    return gets_bytes ? CONFINE_READING : CONFINE_COMPUTING;
+}
+
 const struct stage_ops unpack_scan_stage = {
     .name = "scan",
+    .confinement = confinement_of,
     .keyed = true,
     .open = scanner_open,
     .close = scanner_close,

@@ -166,6 +166,7 @@ static void inflater_run(void *state, const struct item_view *view)
 
 const struct stage_ops unzip_stage = {
     .name = "decompress",
+    .confinement = stage_only_computes,
     .open = inflater_open,
     .close = inflater_close,
     .run = inflater_run,
