@@ -85,8 +85,7 @@ enum file_flags {
     /* Of members of archives: see member.h. */
     FILE_PIECE = 8192,
     FILE_PIECE_LAST = 16384,
-    FILE_LATER = 32768,
-    FILE_MADE_WAY = 65536 /* directories on the way to it were missing and have been made */
+    FILE_LATER = 32768
 };
 
 /* What can be read only once, and has no length that is known beforehand. */
@@ -113,7 +112,10 @@ struct file_record {
     uint32_t data;       /* offset in the slab */
     uint32_t data_bytes; /* room for the file or chunk; once read, the bytes there */
     uint8_t state;       /* enum file_state */
-    uint32_t flags;      /* enum file_flags */
+    uint16_t flags;      /* enum file_flags */
+    /* Of a member: 1 + how much of its path was there before directories on the way have been made;
+     * 0: none has. */
+    uint32_t made_from;
     struct tm_fault fault;
     struct publish_trace trace; /* of its output, if it gets one of its own */
 };

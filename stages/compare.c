@@ -34,7 +34,7 @@ static void compare_run(void *state, const struct item_view *view)
         if (same)
             file->flags |= FILE_MATCHES;
         else
-            file->flags &= ~(uint32_t)FILE_MATCHES;
+            file->flags &= (uint16_t)~FILE_MATCHES;
     }
 }
 
