@@ -34,6 +34,7 @@ enum io_code {
     IO_LINK,      /* linkat(dir, path, to_dir, to_path, flags) */
     IO_LINK_FD,   /* gives the open file fd, which may have no name, the name (to_dir, to_path) */
     IO_RENAME,    /* renameat2(dir, path, to_dir, to_path, flags) */
+    IO_SET_SIZE,  /* ftruncate(fd, offset) */
     IO_SET_MODE,  /* fchmod(fd, mode) */
     IO_SET_OWNER, /* fchown(fd, *(struct io_owner *)data) */
     IO_SET_TIMES, /* futimens(fd, data) */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -60,16 +61,26 @@ static int64_t connect_to(const struct io_op *op)
     return result;
 }
 
-/* By way of /proc, for AT_EMPTY_PATH needs a capability (before Linux 6.10); but /proc may not be
- * there. */
+/* AT_EMPTY_PATH needs a capability before Linux 6.10, and says ENOENT without it; the way by /proc
+ * needs /proc, and takes longer. */
 static int link_descriptor(const struct io_op *op, int fd)
 {
+    /* Any thread may set it; only which way is tried first depends on it. */
+    static _Atomic bool goes_by_proc;
+    bool by_proc = atomic_load_explicit(&goes_by_proc, memory_order_relaxed);
+    if (!by_proc && linkat(fd, "", op->to_dir, op->to_path, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (!by_proc && errno != ENOENT)
+        return -1;
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    int result = linkat(AT_FDCWD, self, op->to_dir, op->to_path, AT_SYMLINK_FOLLOW);
-    if (result < 0 && errno == ENOENT)
-        result = linkat(fd, "", op->to_dir, op->to_path, AT_EMPTY_PATH);
-    return result;
+    if (linkat(AT_FDCWD, self, op->to_dir, op->to_path, AT_SYMLINK_FOLLOW) == 0) {
+        atomic_store_explicit(&goes_by_proc, true, memory_order_relaxed);
+        return 0;
+    }
+    if (errno != ENOENT || !by_proc)
+        return -1;
+    return linkat(fd, "", op->to_dir, op->to_path, AT_EMPTY_PATH);
 }
 
 /* What changes names and attributes: none of it waits for anybody but the device. */
@@ -89,6 +100,8 @@ static int64_t change(const struct io_op *op, int fd)
         return link_descriptor(op, fd);
     case IO_RENAME:
         return renameat2(op->dir, op->path, op->to_dir, op->to_path, (unsigned)op->flags);
+    case IO_SET_SIZE:
+        return ftruncate(fd, op->offset);
     case IO_SET_MODE:
         return fchmod(fd, op->mode);
     case IO_SET_OWNER:

@@ -113,6 +113,9 @@ struct file_record {
     uint32_t data_bytes; /* room for the file or chunk; once read, the bytes there */
     uint8_t state;       /* enum file_state */
     uint16_t flags;      /* enum file_flags */
+    /* Of a member: 1 + how much of its path was there before directories on the way have been made;
+     * 0: none has. */
+    uint32_t made_from;
     struct tm_fault fault;
     struct publish_trace trace; /* of its output, if it gets one of its own */
 };

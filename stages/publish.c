@@ -46,6 +46,12 @@ static bool is_too_new(const struct publisher *publisher)
     return until_ns && changed->tv_sec * 1000000000 + changed->tv_nsec >= until_ns;
 }
 
+static bool is_to_stay(const struct publisher *publisher)
+{
+    const struct publish_request *request = &publisher->request;
+    return request->may_replace && !request->may_replace(request, &publisher->status);
+}
+
 /* What has the name. */
 static void looked(struct publisher *publisher)
 {
@@ -54,7 +60,7 @@ static void looked(struct publisher *publisher)
     if (before && before->inode && before->inode == found.inode && before->device == found.device &&
         before->born_ns == found.born_ns)
         publisher->phase = PHASE_SYNC_NAME; /* which it may not have come to */
-    else if (!publisher->request.replace || is_too_new(publisher))
+    else if (!publisher->request.replace || is_too_new(publisher) || is_to_stay(publisher))
         end_with(publisher, PUBLISH_EXISTS);
 }
 
@@ -73,6 +79,8 @@ static void succeeded(struct publisher *publisher, unsigned phase, int64_t resul
         shortage_is_over(&publisher->shortage);
         break;
     case PHASE_FILL:
+        if (publisher->offset + publisher->bytes > publisher->written_end)
+            publisher->written_end = publisher->offset + publisher->bytes;
         publisher->bytes = 0;
         break;
     case PHASE_IDENTIFY:
@@ -91,7 +99,8 @@ static void succeeded(struct publisher *publisher, unsigned phase, int64_t resul
 static bool waits_for_descriptor(struct publisher *publisher, int error,
                                  const struct io_chain *chain)
 {
-    if (!shortage_may_pass(&publisher->shortage, error, chain))
+    if (publisher->request.fails_on_shortage ||
+        !shortage_may_pass(&publisher->shortage, error, chain))
         return false;
     publisher->phase = PHASE_PAUSE;
     return true;
@@ -166,6 +175,7 @@ static void failed(struct publisher *publisher, int error, const struct io_chain
         owner_failed(publisher, error);
         break;
     case PHASE_ATTRIBUTE:
+    case PHASE_ACL:
         publisher->refused++; /* and goes on with the next one */
         break;
     case PHASE_LINK:
@@ -175,7 +185,8 @@ static void failed(struct publisher *publisher, int error, const struct io_chain
         rename_failed(publisher, error);
         break;
     case PHASE_SYNC_NAME:
-        if (!shortage_may_pass(&publisher->shortage, error, chain))
+        if (publisher->request.fails_on_shortage ||
+            !shortage_may_pass(&publisher->shortage, error, chain))
             fail(publisher, TM_OP_SYNC, error);
         break;
     case PHASE_LOOK:   /* nothing there, or creating will tell */
@@ -190,6 +201,7 @@ static void failed(struct publisher *publisher, int error, const struct io_chain
         publisher->phase = PHASE_ENDED;
         break;
     case PHASE_FILL:
+    case PHASE_SIZE:
         fail(publisher, TM_OP_WRITE, error);
         break;
     case PHASE_SYNC:

@@ -39,13 +39,22 @@ struct publish_request {
     const char *name;         /* a single component, NUL-terminated */
     bool replace;             /* what has the name already, if it is no directory; a link itself */
     int64_t replace_until_ns; /* only what was changed before this time; 0: whatever it is */
-    bool sync;                /* file and name are on disk before it is done */
-    bool more;                /* data comes by publish_write(): see PUBLISH_OPEN */
-    const void *data;         /* all of it, or the first piece */
+    /* What may be replaced besides: told of its kind, times of birth and modification. NULL: all.
+     */
+    bool (*may_replace)(const struct publish_request *request, const struct statx *found);
+    const void *context; /* of may_replace() */
+    bool sync;           /* file and name are on disk before it is done */
+    bool more;           /* data comes by publish_write(): see PUBLISH_OPEN */
+    const void *data;    /* all of it, or the first piece */
     size_t bytes;
-    uint32_t mode; /* permissions, less the umask; if `stat` is NULL */
+    uint64_t size_bytes; /* with `more`: at least this long, zeros behind what was written */
+    uint32_t mode;       /* permissions, less the umask; if `stat` is NULL or ignores_mode */
     /* Owner and group as far as they are permitted, mode, time of modification. May be NULL. */
     const struct file_stat *stat;
+    bool ignores_owner, ignores_mode; /* those of `stat` */
+    /* Too few descriptors are a failure at once: for a caller who holds some that it had better
+     * close before it waits. */
+    bool fails_on_shortage;
     const void *attributes; /* as metadata_read() packs them, or NULL */
     size_t attribute_bytes;
     unsigned attribute_kinds;    /* those to be set: enum metadata_kinds */
@@ -77,10 +86,11 @@ struct publisher {
     bool owns_directory;
     bool has_temporary; /* there may be one of that name, which is ours */
     unsigned name_attempts;
-    uint64_t offset; /* of `data` */
+    uint64_t offset;      /* of `data` */
+    uint64_t written_end; /* of the furthest piece */
     const void *data;
     size_t bytes;
-    size_t cursor;              /* within the attributes */
+    size_t cursor;              /* within the attributes, for those of a phase */
     enum publish_result result; /* to be answered once all is cleaned up */
     struct shortage shortage;
     struct io_owner owner;

@@ -34,7 +34,8 @@ static enum planned plan_look(struct publisher *publisher, struct io_chain *chai
     const struct publish_request *request = &publisher->request;
     bool was_tried = request->trace && request->trace->inode;
     /* A small file is sooner written in vain now and then than each name is looked up. */
-    if (!was_tried && !request->replace_until_ns && (request->replace || !request->more))
+    if (!was_tried && !request->replace_until_ns && !request->may_replace &&
+        (request->replace || !request->more))
         return PLAN_ON;
     add(publisher, chain,
         (struct io_op){.code = IO_STAT,
@@ -42,13 +43,18 @@ static enum planned plan_look(struct publisher *publisher, struct io_chain *chai
                        .path = request->name,
                        .flags = AT_SYMLINK_NOFOLLOW,
                        .data = &publisher->status,
-                       .size = STATX_INO | STATX_BTIME | STATX_CTIME});
+                       .size = STATX_TYPE | STATX_INO | STATX_BTIME | STATX_CTIME | STATX_MTIME});
     return PLAN_AFTER;
+}
+
+static bool gives_mode(const struct publish_request *request)
+{
+    return request->stat && !request->ignores_mode;
 }
 
 static enum planned plan_create(struct publisher *publisher, struct io_chain *chain)
 {
-    uint32_t mode = publisher->request.stat ? 0600 : publisher->request.mode;
+    uint32_t mode = gives_mode(&publisher->request) ? 0600 : publisher->request.mode;
     int flags = O_TMPFILE;
     if (!publish_is_nameless(publisher)) {
         new_temporary(publisher);
@@ -72,10 +78,19 @@ static enum planned plan_on_file(struct publisher *publisher, struct io_chain *c
     return PLAN_ON;
 }
 
+static enum planned plan_size(struct publisher *publisher, struct io_chain *chain)
+{
+    uint64_t bytes = publisher->request.size_bytes;
+    if (publisher->written_end >= bytes)
+        return PLAN_ON;
+    return plan_on_file(publisher, chain,
+                        (struct io_op){.code = IO_SET_SIZE, .offset = (off_t)bytes});
+}
+
 static enum planned plan_owner(struct publisher *publisher, struct io_chain *chain)
 {
     const struct file_stat *stat = publisher->request.stat;
-    if (!stat || publisher->missing & METADATA_NOT_GROUP)
+    if (!stat || publisher->request.ignores_owner || publisher->missing & METADATA_NOT_GROUP)
         return PLAN_ON;
     bool group_only = publisher->missing & METADATA_NOT_OWNER;
     publisher->owner = (struct io_owner){group_only ? (uid_t)-1 : stat->uid, stat->gid};
@@ -84,15 +99,19 @@ static enum planned plan_owner(struct publisher *publisher, struct io_chain *cha
                         (struct io_op){.code = IO_SET_OWNER, .data = &publisher->owner});
 }
 
-static enum planned plan_attribute(struct publisher *publisher, struct io_chain *chain)
+/* The next one of these kinds. */
+static enum planned plan_attribute(struct publisher *publisher, struct io_chain *chain,
+                                   unsigned kinds)
 {
     const struct publish_request *request = &publisher->request;
     struct metadata_attribute attribute;
-    do
+    do {
         if (!request->attributes || !metadata_next(request->attributes, request->attribute_bytes,
-                                                   &publisher->cursor, &attribute))
+                                                   &publisher->cursor, &attribute)) {
+            publisher->cursor = 0;
             return PLAN_ON;
-    while (!(metadata_kind_of(attribute.name) & request->attribute_kinds));
+        }
+    } while (!(metadata_kind_of(attribute.name) & request->attribute_kinds & kinds));
     plan_on_file(publisher, chain,
                  (struct io_op){.code = IO_SET_XATTR,
                                 .path = attribute.name,
@@ -228,17 +247,21 @@ static enum planned plan_phase(struct publisher *publisher, struct io_chain *cha
                    : PLAN_ON;
     case PHASE_MORE:
         return request->more ? PLAN_SAME : PLAN_ON;
+    case PHASE_SIZE:
+        return plan_size(publisher, chain);
     case PHASE_OWNER:
         return plan_owner(publisher, chain);
     case PHASE_MODE:
-        return request->stat
+        return gives_mode(request)
                    ? plan_on_file(publisher, chain,
                                   (struct io_op){.code = IO_SET_MODE,
                                                  .mode = metadata_safe_mode(request->stat->mode,
                                                                             publisher->missing)})
                    : PLAN_ON;
     case PHASE_ATTRIBUTE:
-        return plan_attribute(publisher, chain);
+        return plan_attribute(publisher, chain, METADATA_ALL & ~(unsigned)METADATA_ACL);
+    case PHASE_ACL:
+        return plan_attribute(publisher, chain, METADATA_ACL);
     case PHASE_TIMES:
         return request->stat ? plan_times(publisher, chain) : PLAN_ON;
     case PHASE_SYNC:

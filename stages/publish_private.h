@@ -14,9 +14,11 @@ enum phase {
     PHASE_LOCK,      /* a temporary name says whose it is */
     PHASE_FILL,      /* write the data at hand */
     PHASE_MORE,      /* wait for more */
+    PHASE_SIZE,      /* a hole at the end */
     PHASE_OWNER,     /* before the mode, some bits of which it clears */
+    PHASE_ATTRIBUTE, /* one at a time, while the mode permits it */
     PHASE_MODE,      /* before an ACL, whose mask it sets */
-    PHASE_ATTRIBUTE, /* one at a time */
+    PHASE_ACL,       /* likewise */
     PHASE_TIMES,     /* after all writing */
     PHASE_SYNC,
     PHASE_IDENTIFY, /* what will have the name */

@@ -84,3 +84,25 @@ void temporary_sweep(int directory, const char *name)
             remove_unused(fd, entry->d_name);
     closedir(stream);
 }
+
+/* A file system without O_TMPFILE says so in several ways, old kernels in one more. Whatever it
+ * was, the second way answers it too. */
+int temporary_unnamed(const char *directory)
+{
+    if (!directory)
+        directory = getenv("TMPDIR");
+    if (!directory || !*directory)
+        directory = "/tmp";
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        return fd;
+    char *path;
+    if (asprintf(&path, "%s/treemill.XXXXXX", directory) < 0)
+        return -ENOMEM;
+    fd = mkostemp(path, O_CLOEXEC);
+    int error = -errno;
+    if (fd >= 0)
+        unlink(path);
+    free(path);
+    return fd >= 0 ? fd : error;
+}

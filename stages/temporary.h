@@ -28,4 +28,8 @@ bool temporary_lock(int fd);
  * depends on its success. */
 void temporary_sweep(int directory, const char *name);
 
+/* A file without a name, for what outgrows the memory, in that directory; NULL: in $TMPDIR or /tmp.
+ * A descriptor or -errno. */
+int temporary_unnamed(const char *directory);
+
 #endif

@@ -4,11 +4,10 @@
  * The records are in memory until they are more than they may be, and then go to a file without a
  * name as often as the memory is full; at the end they are read back in the same portions. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "stages/temporary.h"
 #include "stages/zip_private.h"
 
 #define SIGNATURE_END           0x06054b50u
@@ -33,18 +32,14 @@ struct zip_directory {
 int zip_directory_create(const struct archive_options *options, size_t memory_bytes,
                          const char *directory, struct zip_directory **created)
 {
-    if (!directory)
-        directory = getenv("TMPDIR");
-    if (!directory || !*directory)
-        directory = "/tmp";
     struct zip_directory *made = *created = calloc(1, sizeof *made);
     if (!made)
         return -ENOMEM;
     made->options = *options;
     made->spool = -1;
     made->memory_bytes = memory_bytes < LEAST_BYTES ? LEAST_BYTES : memory_bytes;
-    made->spool_directory = strdup(directory);
-    if (!made->spool_directory) {
+    made->spool_directory = directory ? strdup(directory) : NULL;
+    if (directory && !made->spool_directory) {
         zip_directory_destroy(made);
         *created = NULL;
         return -ENOMEM;
@@ -65,28 +60,10 @@ void zip_directory_destroy(struct zip_directory *directory)
 
 /* The spool. */
 
-/* A file system without O_TMPFILE says so in several ways, old kernels in one more. Whatever it
- * was, the second way answers it too. */
-static int open_unnamed(const char *directory)
-{
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    char *path;
-    if (asprintf(&path, "%s/treemill.XXXXXX", directory) < 0)
-        return -ENOMEM;
-    fd = mkostemp(path, O_CLOEXEC);
-    int error = -errno;
-    if (fd >= 0)
-        unlink(path);
-    free(path);
-    return fd >= 0 ? fd : error;
-}
-
 static int spool(struct zip_directory *directory)
 {
     if (directory->spool < 0) {
-        int fd = open_unnamed(directory->spool_directory);
+        int fd = temporary_unnamed(directory->spool_directory);
         if (fd < 0)
             return fd;
         directory->spool = fd;
