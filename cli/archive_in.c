@@ -13,8 +13,9 @@
 #include "stages/member_index.h"
 #include "stages/opener.h"
 
-/* Enough of a stream to tell what it is. */
-#define HEAD_BYTES ((size_t)256 * 1024)
+/* Enough of a stream to tell what it is: mostly the first; the last holds a whole block of lz4. */
+#define HEAD_BYTES     ((size_t)64 * 1024)
+#define HEAD_BYTES_MAX ((size_t)8 << 20)
 
 /* Small members of a zip share an item as far as their data has room in it. */
 #define ZIP_BLOCK_BYTES ((size_t)1 << 20)
@@ -54,17 +55,16 @@ static bool open_file(struct archive_in *archive)
     return true;
 }
 
-/* Of what can be read only once: a file in memory that has its beginning. A descriptor, or -errno.
- */
-static int read_head(struct archive_in *archive)
+/* Reads on until so many bytes of the archive are in memory, or all. 0 or -errno. */
+static int read_head(struct archive_in *archive, size_t bytes)
 {
     struct unpack_job *unpack = &archive->unpack;
-    archive->head = malloc(HEAD_BYTES);
-    if (!archive->head)
+    uint8_t *head = realloc(archive->head, bytes);
+    if (!head)
         return -ENOMEM;
-    while (unpack->head_bytes < HEAD_BYTES) {
-        ssize_t got =
-            read(archive->fd, archive->head + unpack->head_bytes, HEAD_BYTES - unpack->head_bytes);
+    unpack->head = archive->head = head;
+    while (unpack->head_bytes < bytes) {
+        ssize_t got = read(archive->fd, head + unpack->head_bytes, bytes - unpack->head_bytes);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -73,15 +73,20 @@ static int read_head(struct archive_in *archive)
             break;
         unpack->head_bytes += (size_t)got;
     }
-    unpack->head = archive->head;
+    return 0;
+}
+
+/* What was read so far, as a file in memory. A descriptor, or -errno. */
+static int open_head(const struct archive_in *archive)
+{
+    const struct unpack_job *unpack = &archive->unpack;
     int fd = memfd_create("archive", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (pwrite(fd, archive->head, unpack->head_bytes, 0) != (ssize_t)unpack->head_bytes) {
-        close(fd);
-        return -EIO;
-    }
-    return fd;
+    if (pwrite(fd, unpack->head, unpack->head_bytes, 0) == (ssize_t)unpack->head_bytes)
+        return fd;
+    close(fd);
+    return -EIO;
 }
 
 /* gzip or zstd: in blocks if there is an index of it. */
@@ -138,14 +143,28 @@ static int choose_kind(struct archive_in *archive, int start)
     }
 }
 
+/* The same of what can be read only once. */
+static int choose_by_head(struct archive_in *archive)
+{
+    int error = -EINVAL;
+    for (size_t bytes = HEAD_BYTES; error == -EINVAL && bytes <= HEAD_BYTES_MAX; bytes *= 2) {
+        int fd = read_head(archive, bytes);
+        if (fd == 0)
+            fd = open_head(archive);
+        if (fd < 0)
+            return fd;
+        error = choose_kind(archive, fd);
+        close(fd);
+        if (archive->unpack.head_bytes < bytes)
+            break;
+    }
+    return error;
+}
+
 static bool detect(struct archive_in *archive)
 {
-    int start = archive->unpack.is_seekable ? archive->fd : read_head(archive);
-    if (start < 0)
-        return fail(archive, TM_OP_READ, start);
-    int error = choose_kind(archive, start);
-    if (start != archive->fd)
-        close(start);
+    int error =
+        archive->unpack.is_seekable ? choose_kind(archive, archive->fd) : choose_by_head(archive);
     return !error || fail(archive, TM_OP_READ, error);
 }
 
