@@ -1,6 +1,7 @@
 # The Debian package: `cmake --build --preset release --target package`, or cpack in a build
-# directory; dpkg-shlibdeps (Debian package dpkg-dev) finds the dependencies. What it installs is what `cmake --install` does; packaging/debian_tree.cmake then
-# brings the tree into the form that the Debian policy asks for.
+# directory. What it installs is what `cmake --install` does; packaging/debian_tree.cmake then brings
+# the tree into the form that the Debian policy asks for, and dpkg-shlibdeps (Debian package
+# dpkg-dev) finds the dependencies.
 #
 # Not of builds that tests disturb or that check themselves.
 if(TREEMILL_CRASH_POINTS OR TREEMILL_SANITIZE)
