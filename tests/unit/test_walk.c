@@ -65,7 +65,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 
 static void remove_tree(void)
 {
-    chdir("/");
+    ck_assert_int_eq(chdir("/"), 0);
     nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
