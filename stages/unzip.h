@@ -12,7 +12,10 @@
  *
  * Everything is hostile. The directory is read through a window, so memory does not grow with it;
  * unzip_open() reads it once from end to end, before anything is made of any entry, and refuses
- * entries that share bytes of the file: with them a small archive could be one of any size.
+ * entries that share bytes of the file: with them a small archive could be one of any size. Of
+ * entries in another order than that of their places it tells only whether neighbours share bytes,
+ * or all together take more than there is; the others are not for us anyway. Local headers of
+ * directories are not looked at: nothing is taken from them.
  */
 #ifndef TREEMILL_STAGES_UNZIP_H
 #define TREEMILL_STAGES_UNZIP_H

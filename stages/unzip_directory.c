@@ -160,11 +160,11 @@ static int read_zip64(int fd, struct end *end)
         return -ENOTSUP;
     end->position = position;
     end->is_zip64 = true;
-    bool agrees = widen(&end->disk, UINT16_MAX, unzip_get32(record + 16)) &
-                  widen(&end->start_disk, UINT16_MAX, unzip_get32(record + 20)) &
-                  widen(&end->disk_count, UINT16_MAX, unzip_get64(record + 24)) &
-                  widen(&end->count, UINT16_MAX, unzip_get64(record + 32)) &
-                  widen(&end->bytes, UINT32_MAX, unzip_get64(record + 40)) &
+    bool agrees = widen(&end->disk, UINT16_MAX, unzip_get32(record + 16)) &&
+                  widen(&end->start_disk, UINT16_MAX, unzip_get32(record + 20)) &&
+                  widen(&end->disk_count, UINT16_MAX, unzip_get64(record + 24)) &&
+                  widen(&end->count, UINT16_MAX, unzip_get64(record + 32)) &&
+                  widen(&end->bytes, UINT32_MAX, unzip_get64(record + 40)) &&
                   widen(&end->offset, UINT32_MAX, unzip_get64(record + 48));
     return agrees ? 0 : -EBADMSG;
 }

@@ -14,7 +14,7 @@ done
 inputs=$(mktemp -d)
 trap 'rm -rf "$inputs"' EXIT
 rm -rf "$seeds"
-mkdir -p "$seeds"/fuzz_{member_index,seek_table,decode_stream,manifest}
+mkdir -p "$seeds"/fuzz_{member_index,seek_table,decode_stream,manifest,unzip}
 
 has() {
     [ -n "$1" ] && command -v "$1" >/dev/null && return
@@ -87,3 +87,27 @@ if has "$treemill"; then
         "$treemill" hash -q --format="$format" word text | put_manifest "treemill-$format"
     done
 fi
+
+# Zip archives: of small entries, of links and directories; a block of 4 KiB, so that some are large.
+put_zip() { # FILE
+    { cat "$1" && printf '\001\003\0\0\0\0\0\0'; } >"$seeds/fuzz_unzip/$1"
+    rm "$1"
+}
+mkdir -p tree/below
+cp word text empty tree
+cp noise tree/below
+ln -s ../word tree/below/link
+if has zip; then
+    zip -qry zip.zip tree && put_zip zip.zip
+    zip -qry0 zip-stored.zip tree && put_zip zip-stored.zip
+    zip -qry -fz zip-64.zip tree && put_zip zip-64.zip
+    zip -qry - tree | cat >zip-streamed.zip && put_zip zip-streamed.zip
+    zip -qry - word | cat text - >zip-behind.zip && put_zip zip-behind.zip
+    echo 'a comment' | zip -qz -r zip-comment.zip tree >/dev/null && put_zip zip-comment.zip
+    zip -q -P secret zip-encrypted.zip word && put_zip zip-encrypted.zip
+fi
+if has 7z; then
+    7z a -bd -snl -tzip 7z.zip tree >/dev/null && put_zip 7z.zip
+fi
+! has bsdtar || { bsdtar -cf bsdtar.zip --format=zip tree && put_zip bsdtar.zip; }
+! has "$treemill" || { "$treemill" create -q treemill.zip tree && put_zip treemill.zip; }

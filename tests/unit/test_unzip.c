@@ -125,6 +125,7 @@ static void check_archive(struct expectation expectation)
         struct reading reading = {.fd = fd,
                                   .shape =
                                       batch_shape_of(rows[i].block_bytes, rows[i].files_max, 0),
+                                  .twice = i == 0,
                                   .told = check_record,
                                   .context = &checking};
         ck_assert_int_eq(read_archive(&reading), 0);

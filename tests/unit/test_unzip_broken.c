@@ -26,7 +26,7 @@ END_TEST
 /* Every byte of it, in some ways. */
 START_TEST(every_byte_changed)
 {
-    static const uint8_t changes[] = {0x01, 0x80, 0xff, 0x20, 0x10};
+    static const uint8_t changes[] = {0x01, 0x80, 0xff};
     struct outcome outcome;
     unsigned refused = 0, faulty = 0;
     make_archive();
@@ -42,8 +42,8 @@ START_TEST(every_byte_changed)
             ck_assert_int_eq(pwrite(fd, pack.bytes + at, 1, (off_t)at), 1);
         }
     /* Not all are found, for times and the like are nothing that is checked; but the most. */
-    ck_assert_uint_gt(refused, 500);
-    ck_assert_uint_gt(faulty, 3000);
+    ck_assert_uint_gt(refused, 300);
+    ck_assert_uint_gt(faulty, 1800);
 }
 END_TEST
 
@@ -53,7 +53,7 @@ START_TEST(many_bytes_changed)
     struct outcome outcome;
     uint32_t random = (uint32_t)_i + 1;
     make_archive();
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 1000; round++) {
         made_file(fd, &pack);
         for (int change = 0; change < 1 + round % 7; change++) {
             random = random * 1664525 + 1013904223;
@@ -230,7 +230,7 @@ int main(void)
 {
     Suite *suite = suite_create("unzip_broken");
     TCase *cases = tcase_create("broken");
-    tcase_set_timeout(cases, 120);
+    tcase_set_timeout(cases, 240);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, as_it_was);
     tcase_add_test(cases, every_byte_changed);

@@ -25,6 +25,7 @@ struct reading {
     int fd;
     struct batch_shape shape;
     bool lists;
+    bool twice; /* stages work on each item again, as after the death of a worker */
     bool (*wants)(void *context, struct member *member);
     void (*told)(void *context, const struct unzipped *unzipped);
     void *context;
@@ -144,7 +145,8 @@ static inline int read_items(struct reading *reading, struct unzip *unzip)
         reading->items++;
         if (reading->filled)
             reading->filled(reading->context);
-        work(&job, &view, state);
+        for (int turn = 0; turn < 1 + reading->twice; turn++)
+            work(&job, &view, state);
         for (unsigned i = 0; i < batch->file_count; i++)
             tell(reading, &job, &view, i);
     }
