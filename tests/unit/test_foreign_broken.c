@@ -23,6 +23,7 @@ static const struct {
     {"bsdtar", "bsdtar --format iso9660 -c tree"},
     {"genisoimage", "genisoimage -quiet -J tree 2>/dev/null"},
     {"genisoimage", "genisoimage -quiet -R tree"},
+    {"gcab", "cd tree && gcab -c -z ../a.cab first empty dir/large && cat ../a.cab"},
     {"ar", "ar rc a.a tree/first tree/dir/large tree/empty && cat a.a"},
     {"bsdtar", "bsdtar --format warc -cf a.warc tree 2>/dev/null; cat a.warc"},
     {"bsdtar", "bsdtar --format pax -c tree"},
