@@ -4,8 +4,8 @@
  * character set is ASCII. So each call of libarchive is made in the C.UTF-8 locale, of this thread
  * alone (uselocale(3)): there every name comes out as bytes that were put in, or as UTF-8.
  *
- * libarchive has numbers for few of its errors. What they are is told from its texts, as of 3.6.2
- * to 3.8; an error whose text is not known is -EBADMSG.
+ * libarchive has numbers for few of its errors. What they are is told from words in its texts, as of
+ * 3.6.2; an error whose text is not known is -EBADMSG.
  */
 #include "stages/foreign.h"
 
@@ -24,7 +24,7 @@ struct foreign {
     struct archive *archive;
     struct foreign_source source;
     locale_t utf8; /* 0: the system has no such locale */
-    bool filters_only;
+    enum foreign_mode mode;
     struct member member;
     struct foreign_packed packed;
     struct foreign_links *links; /* NULL until there are any */
@@ -41,55 +41,6 @@ struct foreign {
     uint64_t next_offset;  /* behind all that has come */
     char error[512];
 };
-
-/* What is there to be read. */
-
-static int (*const filters[])(struct archive *) = {
-    archive_read_support_filter_bzip2, archive_read_support_filter_compress,
-    archive_read_support_filter_gzip,  archive_read_support_filter_lz4,
-    archive_read_support_filter_lzip,  archive_read_support_filter_lzma,
-    archive_read_support_filter_lzop,  archive_read_support_filter_rpm,
-    archive_read_support_filter_uu,    archive_read_support_filter_xz,
-    archive_read_support_filter_zstd,
-};
-
-static int (*const formats[])(struct archive *) = {
-    archive_read_support_format_7zip,    archive_read_support_format_ar,
-    archive_read_support_format_cab,     archive_read_support_format_cpio,
-    archive_read_support_format_iso9660, archive_read_support_format_lha,
-    archive_read_support_format_rar,     archive_read_support_format_rar5,
-    archive_read_support_format_tar,     archive_read_support_format_warc,
-    archive_read_support_format_xar,     archive_read_support_format_zip,
-};
-
-/* Any other result than ARCHIVE_OK says that a program would be run. It is asked of an archive that
- * is not used, for what is enabled stays so. */
-static int enable_filters(struct archive *archive)
-{
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        struct archive *probe = archive_read_new();
-        if (!probe)
-            return -ENOMEM;
-        bool is_built_in = filters[i](probe) == ARCHIVE_OK;
-        archive_read_free(probe);
-        if (is_built_in && filters[i](archive) != ARCHIVE_OK)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-/* A format that the library lacks is not known, that is all. */
-static void enable_formats(struct archive *archive, bool filters_only)
-{
-    if (filters_only) {
-        archive_read_support_format_raw(archive);
-        archive_read_support_format_empty(archive);
-        return;
-    }
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        formats[i](archive);
-    archive_read_set_format_option(archive, "lha", "hdrcharset", "ISO-8859-1");
-}
 
 /* Errors. */
 
@@ -189,27 +140,26 @@ static int open_archive(struct foreign *foreign)
     foreign->archive = archive_read_new();
     if (!foreign->archive)
         return -ENOMEM;
-    int error = enable_filters(foreign->archive);
+    int error = foreign_enable(foreign->archive, foreign->mode);
     if (error)
         return error;
-    enable_formats(foreign->archive, foreign->filters_only);
     foreign_source_attach(&foreign->source, foreign->archive);
     if (archive_read_open1(foreign->archive) != ARCHIVE_OK)
         return open_error(foreign);
     if (count_filters(foreign) > FOREIGN_FILTERS_MAX)
         return -E2BIG;
-    if (!foreign->filters_only)
+    if (foreign->mode != FOREIGN_STREAM)
         return 0;
     return count_filters(foreign) > 0 ? begin_stream(foreign) : -EINVAL;
 }
 
-int foreign_open_behind(const void *start, size_t start_bytes, int fd, bool filters_only,
-                        struct foreign **out)
+int foreign_open_as(const void *start, size_t start_bytes, int fd, enum foreign_mode mode,
+                    struct foreign **out)
 {
     struct foreign *foreign = calloc(1, sizeof *foreign);
     if (!foreign)
         return -ENOMEM;
-    foreign->filters_only = filters_only;
+    foreign->mode = mode;
     foreign->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     int error = foreign_source_open(&foreign->source, fd, start, start_bytes);
     if (!error) {
@@ -223,6 +173,13 @@ int foreign_open_behind(const void *start, size_t start_bytes, int fd, bool filt
     }
     *out = foreign;
     return 0;
+}
+
+int foreign_open_behind(const void *start, size_t start_bytes, int fd, bool filters_only,
+                        struct foreign **foreign)
+{
+    enum foreign_mode mode = filters_only ? FOREIGN_STREAM : FOREIGN_ARCHIVE;
+    return foreign_open_as(start, start_bytes, fd, mode, foreign);
 }
 
 int foreign_open(int fd, bool filters_only, struct foreign **foreign)
@@ -311,12 +268,13 @@ static int take_header(struct foreign *foreign, struct archive_entry *entry, int
     return 1;
 }
 
-/* For libarchive ar ends where there is no whole header. What is left then is a part of one; behind
- * filters that cannot be seen. */
+/* For libarchive ar and warc end where there is no whole header. What is left then is a part of
+ * one; behind filters that cannot be seen. */
 static int check_archive_end(struct foreign *foreign)
 {
     foreign->ended = true;
-    if (!is_format(foreign, ARCHIVE_FORMAT_AR) || count_filters(foreign) > 0 ||
+    bool looks = is_format(foreign, ARCHIVE_FORMAT_AR) || is_format(foreign, ARCHIVE_FORMAT_WARC);
+    if (!looks || count_filters(foreign) > 0 ||
         (uint64_t)archive_filter_bytes(foreign->archive, 0) == foreign_position(foreign))
         return 0;
     return fail(foreign, say(foreign, -ENODATA, "the file ends within a header"));
@@ -462,7 +420,8 @@ const char *foreign_error(const struct foreign *foreign)
 const char *foreign_format(struct foreign *foreign, char *text, size_t capacity)
 {
     size_t used = 0;
-    const char *name = foreign->filters_only ? NULL : archive_format_name(foreign->archive);
+    const char *name =
+        foreign->mode == FOREIGN_STREAM ? NULL : archive_format_name(foreign->archive);
     text[0] = '\0';
     for (int i = -1; i < count_filters(foreign) && used < capacity; i++) {
         name = i < 0 ? name : archive_filter_name(foreign->archive, i);

@@ -127,11 +127,11 @@ static size_t content_start(const struct view *view, enum codec_format format, u
 
 /* What libarchive says. */
 
-static int open_view(const struct view *view, bool filters_only, struct foreign **foreign)
+static int open_view(const struct view *view, enum foreign_mode mode, struct foreign **foreign)
 {
     if (view->fd >= 0)
-        return foreign_open(view->fd, filters_only, foreign);
-    return foreign_open_behind(view->start, view->start_bytes, -1, filters_only, foreign);
+        return foreign_open_as(NULL, 0, view->fd, mode, foreign);
+    return foreign_open_as(view->start, view->start_bytes, -1, mode, foreign);
 }
 
 /* Whether something is behind filters, and the first bytes of that. */
@@ -140,7 +140,7 @@ static bool read_filtered(const struct view *view, uint8_t *content, size_t capa
     struct foreign *foreign;
     uint64_t offset;
     *bytes = 0;
-    if (open_view(view, true, &foreign) != 0)
+    if (open_view(view, FOREIGN_STREAM, &foreign) != 0)
         return false;
     while (*bytes < capacity) {
         ptrdiff_t got = foreign_read(foreign, content + *bytes, capacity - *bytes, &offset);
@@ -183,7 +183,8 @@ static enum foreign_kind detect_by_library(const struct view *view)
     struct foreign *foreign;
     if (read_filtered(view, content, sizeof content, &bytes) && is_tar(content, bytes))
         return FOREIGN_FILTERED_TAR;
-    if (open_view(view, false, &foreign) != 0)
+    /* What is_tar() refuses libarchive might take, such as one block of zeros. */
+    if (open_view(view, FOREIGN_ARCHIVE_NOT_TAR, &foreign) != 0)
         return FOREIGN_NONE;
     enum foreign_kind kind = is_zip(view, foreign) ? FOREIGN_ZIP : FOREIGN_OTHER;
     foreign_close(foreign);
@@ -211,10 +212,7 @@ static enum foreign_kind detect(const struct view *view)
         return FOREIGN_ZIP;
     if (decode_detect(start, bytes, &format))
         return detect_compressed(view, format);
-    if (is_tar(start, bytes))
-        return FOREIGN_TAR;
-    /* One block of zeros is too little; libarchive would take it. */
-    return is_zero(start, bytes) ? FOREIGN_NONE : detect_by_library(view);
+    return is_tar(start, bytes) ? FOREIGN_TAR : detect_by_library(view);
 }
 
 enum foreign_kind foreign_detect(int fd)

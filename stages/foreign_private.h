@@ -11,6 +11,20 @@
 #include "stages/foreign.h"
 #include "stages/metadata.h"
 
+/* Opening (foreign.c). */
+
+enum foreign_mode {
+    FOREIGN_STREAM, /* what is behind filters */
+    FOREIGN_ARCHIVE,
+    FOREIGN_ARCHIVE_NOT_TAR
+};
+/* foreign_open_behind() of all modes. */
+int foreign_open_as(const void *start, size_t start_bytes, int fd, enum foreign_mode mode,
+                    struct foreign **foreign);
+
+/* Which filters and formats it knows (foreign_formats.c). 0 or -ENOMEM. */
+int foreign_enable(struct archive *archive, enum foreign_mode mode);
+
 /* What libarchive reads from (foreign_source.c). */
 
 struct foreign_source {

@@ -35,7 +35,7 @@ static inline void make_tree(void)
         "ln -s first link && ln -s 'gr\xc3\xbc' 'l\xc3\xafnk' && mkdir dir && mkfifo dir/fifo && "
         "echo umlaut >'gr\xc3\xbc' && : >empty && seq 100000 >dir/large && chmod 640 first && "
         "chmod 750 dir && touch -d @1577934244.123456789 first && touch -hd @1577934246 link && "
-        "touch -d @1577934248 dir/large dir");
+        "touch -d @1577934248 dir/large empty gr\xc3\xbc dir");
 }
 
 /* The bytes of a file of the tree. */

@@ -129,6 +129,24 @@ START_TEST(waiting_names_at_close)
 }
 END_TEST
 
+/* Names that wait take memory: so much, and no more. */
+START_TEST(names_beyond_the_limit)
+{
+    static char name[60001];
+    FILE *file = fopen("archive", "w");
+    ck_assert_ptr_nonnull(file);
+    memset(name, 'n', sizeof name - 1);
+    for (unsigned i = 0; i < 1200; i++)
+        add_cpio(file, (struct cpio_member){name, "", i, FILE_MODE, 2});
+    ck_assert_int_eq(fclose(file), 0);
+    begin("archive");
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(foreign_next(foreign, &member), -E2BIG);
+    ck_assert_str_ne(foreign_error(foreign), "");
+    end();
+}
+END_TEST
+
 START_TEST(kinds)
 {
     static const struct cpio_member members[] = {
@@ -451,6 +469,7 @@ int main(void)
     tcase_add_test(members, names_wait_for_the_data);
     tcase_add_test(members, names_with_data);
     tcase_add_test(members, waiting_names_at_close);
+    tcase_add_test(members, names_beyond_the_limit);
     tcase_add_test(members, kinds);
     tcase_add_test(members, symbols_of_ar);
     tcase_add_test(members, holes);
