@@ -86,6 +86,14 @@ static void packer_close(void *state)
     free(packer);
 }
 
+/* Times are converted when the time zone's file may be out of reach (packer_confinement()); the C
+ * library reads it at the first conversion. */
+static void read_time_zone(void)
+{
+    struct tm unused;
+    (void)localtime_r(&(time_t){0}, &unused);
+}
+
 static int packer_open(void *job, void **state)
 {
     const struct pack_job *pack = job;
@@ -112,7 +120,8 @@ static int packer_open(void *job, void **state)
         packer_close(packer);
         return error;
     }
-    tzset(); /* times are converted later, when the time zone's file cannot be read any more */
+    if (pack->format == PACK_ZIP)
+        read_time_zone();
     *state = packer;
     return 0;
 }

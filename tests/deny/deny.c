@@ -20,12 +20,17 @@ struct named_number {
     unsigned number;
 };
 
-static const struct named_number calls[] = {{"io_uring_setup", SYS_io_uring_setup},
-                                            {"io_uring_register", SYS_io_uring_register},
-                                            {"preadv2", SYS_preadv2},
-                                            {"openat2", SYS_openat2},
-                                            {"memfd_create", SYS_memfd_create},
-                                            {NULL, 0}};
+static const struct named_number calls[] = {
+    {"io_uring_setup", SYS_io_uring_setup},
+    {"io_uring_register", SYS_io_uring_register},
+    {"preadv2", SYS_preadv2},
+    {"openat2", SYS_openat2},
+    {"memfd_create", SYS_memfd_create},
+    {"landlock_create_ruleset", SYS_landlock_create_ruleset},
+    {"landlock_add_rule", SYS_landlock_add_rule},
+    {"landlock_restrict_self", SYS_landlock_restrict_self},
+    {"seccomp", SYS_seccomp},
+    {NULL, 0}};
 static const struct named_number errors[] = {{"EPERM", EPERM},
                                              {"ENOSYS", ENOSYS},
                                              {"EOPNOTSUPP", EOPNOTSUPP},

@@ -316,18 +316,27 @@ static void *wait_for_the_end(void *fd)
     return NULL;
 }
 
+/* ThreadSanitizer has a thread of its own, which the sandbox takes no notice of. */
+#if defined(__SANITIZE_THREAD__)
+#define IS_TSAN 1
+#elif defined(__has_feature)
+#define IS_TSAN __has_feature(thread_sanitizer)
+#else
+#define IS_TSAN 0
+#endif
+
 START_TEST(threads_come_later)
 {
     char why[SANDBOX_WHY_BYTES];
     int pipe_fds[2];
     pthread_t thread;
+    if (IS_TSAN)
+        return;
     ck_assert_int_eq(pipe(pipe_fds), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_the_end, pipe_fds), 0);
-#if !defined(__SANITIZE_THREAD__)
     ck_assert_int_eq(sandbox_enter(&(struct sandbox_request){0}, why, sizeof why), -EBUSY);
     ck_assert_str_eq(why, "there are other threads already");
     ck_assert_int_eq(opens_for_writing(), 0);
-#endif
     close(pipe_fds[1]);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     close(pipe_fds[0]);
