@@ -109,12 +109,15 @@ static int take_entry(struct member_index *index, struct input *input)
 
 static int parse(struct member_index *index, const uint8_t *payload, size_t bytes)
 {
-    if (bytes < MEMBER_INDEX_SIGNATURE_BYTES + MEMBER_INDEX_CRC_BYTES || !index->data_end ||
+    if (bytes < MEMBER_INDEX_SIGNATURE_BYTES + MEMBER_INDEX_CRC_BYTES ||
         memcmp(payload, member_index_signature, MEMBER_INDEX_SIGNATURE_BYTES) != 0)
         return -EBADMSG;
     struct input input = {payload + MEMBER_INDEX_SIGNATURE_BYTES,
                           payload + bytes - MEMBER_INDEX_CRC_BYTES};
     if (libdeflate_crc32(0, payload, (size_t)(input.end - payload)) != codec_get32(input.end))
+        return -EBADMSG;
+    uint64_t start;
+    if (!take_number(&input, &start) || start != index->data_end)
         return -EBADMSG;
     int error = 0;
     while (input.at < input.end && !error)

@@ -32,7 +32,8 @@ void member_index_close(struct member_index *index);
 bool member_index_range(const struct member_index *index, const char *path, size_t path_bytes,
                         uint64_t *begin, uint64_t *end);
 
-/* The parser by itself, on memory: the payload of an index whose archive ends at `data_end`. As
+/* The parser by itself, on memory: the payload of an index that begins at `data_end` in its file,
+ * where the archive ends. As
  * member_index_open(). */
 int member_index_parse(const uint8_t *payload, size_t bytes, uint64_t data_end,
                        struct member_index **index);

@@ -4,6 +4,7 @@
  * Payload:
  *
  *   4 bytes   'T' 'M' 'I', version 1
+ *   number    the offset in the file where the index begins: behind others, it is not theirs
  *   entries   each: the offset in the file of a block that begins with a member, less that of the
  *             entry before (the first entry's is 0); how many bytes of its key are those that the
  *             key of the entry before begins with; how many follow; these. The numbers are unsigned
@@ -31,12 +32,12 @@ extern const uint8_t member_index_signature[MEMBER_INDEX_SIGNATURE_BYTES];
 #define MEMBER_INDEX_CRC_BYTES   4
 #define MEMBER_INDEX_BYTES_MAX   ((size_t)4 << 20)
 #define MEMBER_INDEX_ENTRY_BYTES 16
-/* Of one entry's numbers: offsets grow by less than 2^63, keys are shorter than 2^21 bytes. */
-#define MEMBER_INDEX_NUMBERS_MAX 16
 #define MEMBER_INDEX_KEY_MAX     ((size_t)1 << 20)
-/* The numbers of an entry take no more than MEMBER_INDEX_ENTRY_BYTES. */
+/* What stands before the entries, and an upper bound of all. A number has up to 9 bytes, that of a
+ * key's length 3: those of an entry are no more than MEMBER_INDEX_ENTRY_BYTES. */
+#define MEMBER_INDEX_HEAD_MAX (MEMBER_INDEX_SIGNATURE_BYTES + 9)
 #define MEMBER_INDEX_PAYLOAD_MAX                                                                   \
-    (MEMBER_INDEX_SIGNATURE_BYTES + MEMBER_INDEX_BYTES_MAX + MEMBER_INDEX_CRC_BYTES)
+    (MEMBER_INDEX_HEAD_MAX + MEMBER_INDEX_BYTES_MAX + MEMBER_INDEX_CRC_BYTES)
 
 #define MEMBER_INDEX_MAGIC              0x184D2A5AU
 #define MEMBER_INDEX_FRAME_HEADER_BYTES 8

@@ -148,10 +148,12 @@ static size_t shared_bytes(const char *left, size_t left_bytes, const char *righ
 }
 
 /* Its bytes. */
-static size_t put_payload(const struct member_index_entries *entries, uint8_t *payload)
+static size_t put_payload(const struct member_index_entries *entries, uint64_t start,
+                          uint8_t *payload)
 {
     uint8_t *at = mempcpy(payload, member_index_signature, MEMBER_INDEX_SIGNATURE_BYTES);
     struct member_index_entry last = {0};
+    at = put_number(at, start);
     for (size_t i = 0; i < entries->count; i++) {
         struct member_index_entry entry = entries->items[i];
         const char *key = entries->text + entry.key_at;
@@ -210,11 +212,11 @@ int64_t member_index_maker_end(struct member_index_maker *maker, enum codec_form
     const struct member_index_entries *entries = &maker->entries;
     if (maker->is_lost || entries->count < 2)
         return 0;
-    uint8_t *payload = malloc(MEMBER_INDEX_SIGNATURE_BYTES + MEMBER_INDEX_CRC_BYTES +
+    uint8_t *payload = malloc(MEMBER_INDEX_HEAD_MAX + MEMBER_INDEX_CRC_BYTES +
                               member_index_entries_bytes(entries));
     if (!payload)
         return -ENOMEM;
-    size_t bytes = put_payload(entries, payload);
+    size_t bytes = put_payload(entries, start, payload);
     int64_t written = format == CODEC_GZIP ? write_members(payload, bytes, start, write, context)
                                            : write_frame(payload, bytes, write, context);
     free(payload);

@@ -60,6 +60,22 @@ static void compare_units(struct decode_index *index, const uint8_t *data, size_
     decoder_destroy(decoder);
 }
 
+/* Each unit's place can be gone to from any other, and gives that unit again; places that are in
+ * between may do so, too, if it looks there as if something began. */
+static void seek_units(struct decode_index *index, struct decode_index *other, uint64_t bytes)
+{
+    struct decode_unit unit, again;
+    while (decode_index_next(index, &unit) > 0) {
+        FUZZ_CHECK(decode_index_seek(other, unit.offset) == 0);
+        FUZZ_CHECK(decode_index_next(other, &again) == 1);
+        FUZZ_CHECK(again.offset == unit.offset && again.output_bytes == unit.output_bytes &&
+                   again.compressed_bytes == unit.compressed_bytes);
+        if (decode_index_seek(other, unit.offset + unit.compressed_bytes / 2) == 0 &&
+            decode_index_next(other, &again) == 1)
+            FUZZ_CHECK(again.compressed_bytes <= bytes - again.offset);
+    }
+}
+
 /* A file that has become shorter since it was opened: errors, but an end. */
 static void walk_shorter(struct decode_index *index, size_t bytes)
 {
@@ -86,6 +102,11 @@ void index_check(const uint8_t *data, size_t bytes, enum codec_format format)
         if (!got)
             continue;
         compare_units(index, data, bytes, format, &limits_of[i]);
+        FUZZ_CHECK(decode_index_seek(index, 0) == 0);
+        struct decode_index *other;
+        FUZZ_CHECK(decode_index_open(fd, bytes, &limits_of[i], &other) == 1);
+        seek_units(index, other, bytes);
+        decode_index_close(other);
         decode_index_close(index);
     }
     struct decode_index *index;

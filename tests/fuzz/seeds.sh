@@ -14,7 +14,7 @@ done
 inputs=$(mktemp -d)
 trap 'rm -rf "$inputs"' EXIT
 rm -rf "$seeds"
-mkdir -p "$seeds"/fuzz_{member_index,seek_table,decode_stream,manifest,unzip}
+mkdir -p "$seeds"/fuzz_{member_index,seek_table,archive_index,decode_stream,manifest,unzip}
 
 has() {
     [ -n "$1" ] && command -v "$1" >/dev/null && return
@@ -69,6 +69,19 @@ for input in empty word text numbers noise; do
             put "treemill-$input.zst"
     fi
 done
+
+# Archives with an index of their members, and the entries of one by themselves.
+if has "$treemill"; then
+    mkdir -p "$inputs/tree/a/b" "$inputs/tree/c"
+    for name in a.c a/b.c a/b/1 a/b/2 c/text c/z; do cp "$inputs/text" "$inputs/tree/$name"; done
+    for suffix in gz zst; do
+        (cd "$inputs" && "$treemill" create -qf --block-size=4K ".packed.tar.$suffix" tree)
+        cp "$inputs/.packed.tar.$suffix" "$seeds/fuzz_archive_index/treemill.tar.$suffix"
+        put "treemill-tar.$suffix" <"$inputs/.packed.tar.$suffix"
+    done
+fi
+printf '\0\0\005tree/\011\005\003a.c\013\006\003/b/\005\010\0011\012\010\0012' \
+    >"$seeds/fuzz_archive_index/entries"
 
 # Manifests: of the unit test, of tools. Zeros choose: no name, no pieces but of one byte.
 "$build/manifest_seeds" "$seeds/fuzz_manifest"

@@ -44,16 +44,17 @@ static inline void sink_free(struct sink *sink)
     *sink = (struct sink){0};
 }
 
-static inline void payload_begin(struct sink *payload)
-{
-    sink_write(payload, member_index_signature, MEMBER_INDEX_SIGNATURE_BYTES);
-}
-
 static inline void payload_number(struct sink *payload, uint64_t number)
 {
     for (; number > 0x7f; number >>= 7)
         sink_byte(payload, (uint8_t)(number | 0x80));
     sink_byte(payload, (uint8_t)number);
+}
+
+static inline void payload_begin(struct sink *payload, uint64_t data_end)
+{
+    sink_write(payload, member_index_signature, MEMBER_INDEX_SIGNATURE_BYTES);
+    payload_number(payload, data_end);
 }
 
 static inline void payload_entry(struct sink *payload, uint64_t step, uint64_t shared,
