@@ -13,7 +13,7 @@
 #include "stages/opener.h"
 #include "stages/shortage.h"
 
-#define FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
 /* openat2(2) gives up when names change under it in a way that it cannot judge. */
 #define RACES_MAX 128
@@ -146,12 +146,12 @@ static int keep(struct beneath *beneath, const char *path, size_t path_bytes, in
 
 /* Opening. */
 
-static int open_component(int directory, const char *name, int flags)
+static int open_component(int directory, const char *name)
 {
     struct stat status;
     if (strcmp(name, "..") == 0)
         return -EXDEV;
-    int fd = openat(directory, name, flags);
+    int fd = openat(directory, name, FLAGS | O_NOFOLLOW);
     if (fd >= 0)
         return fd;
     int error = -errno;
@@ -163,14 +163,14 @@ static int open_component(int directory, const char *name, int flags)
 }
 
 /* The path is changed and restored. */
-static int open_by_component(int directory, char *path, int flags)
+static int open_by_component(int directory, char *path)
 {
     int base = directory;
     for (;;) {
         char *slash = strchr(path, '/');
         if (slash)
             *slash = '\0';
-        int fd = open_component(base, path, slash ? FLAGS : flags);
+        int fd = open_component(base, path);
         if (slash)
             *slash = '/';
         if (base != directory)
@@ -182,11 +182,11 @@ static int open_by_component(int directory, char *path, int flags)
     }
 }
 
-static int open_beneath(int directory, const char *path, int flags)
+static int open_beneath(int directory, const char *path)
 {
-    struct open_how how = {.flags = (uint64_t)(unsigned)flags,
-                           .resolve =
-                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    /* Without O_NOFOLLOW, which would open a link at the path's end by O_PATH: then -ENOTDIR. */
+    struct open_how how = {
+        .flags = FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     for (unsigned races = 0;; races++) {
         long fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
         if (fd >= 0)
@@ -200,12 +200,12 @@ static int open_beneath(int directory, const char *path, int flags)
 static int open_piece(struct beneath *beneath, int directory, char *path)
 {
     if (!beneath->options.without_openat2) {
-        int fd = open_beneath(directory, path, FLAGS);
+        int fd = open_beneath(directory, path);
         if (fd != -ENOSYS && fd != -EPERM)
             return fd;
         beneath->options.without_openat2 = true;
     }
-    return open_by_component(directory, path, FLAGS);
+    return open_by_component(directory, path);
 }
 
 /* With what is kept closed if there is no descriptor left. */
