@@ -4,6 +4,7 @@
  * It tells of the first member of most batches; the others lie between these, for members are in
  * bytewise order of their keys. A key is a member's name as member_clean() makes it, with a slash
  * behind it if it is a directory; that of the root of the tree is empty.
+ * A hard link is a member of its own name; its data is where the name is that it leads to.
  *
  * An index is a hint by whoever made the archive: what is read at its offsets has to be checked as
  * any other part of it is, by decode.h and by the reader of members. It is constant once it is
@@ -19,8 +20,8 @@
 struct member_index;
 
 /* Looks for one at the end of the file. 1; 0: there is none, or none that makes sense; -ENOMEM or
- * an errno of reading. Takes up to 2 * MEMBER_INDEX_BYTES_MAX of memory, half of it only while it
- * reads. The descriptor is read with pread(2), and is the caller's. */
+ * an errno of reading. Takes no more than 20 MiB of memory, whatever the file says. The descriptor
+ * is read with pread(2), and is the caller's. */
 int member_index_open(int fd, uint64_t file_bytes, struct member_index **index);
 /* NULL is allowed. */
 void member_index_close(struct member_index *index);

@@ -7,9 +7,11 @@
  *   number    the offset in the file where the index begins: behind others, it is not theirs
  *   entries   each: the offset in the file of a block that begins with a member, less that of the
  *             entry before (the first entry's is 0); how many bytes of its key are those that the
- *             key of the entry before begins with; how many follow; these. The numbers are unsigned
- *             LEB128: 7 bits a byte, the lowest first, the highest bit set in all bytes but the
- * last 4 bytes   CRC-32 of all that comes before, little-endian
+ *             key of the entry before begins with; how many follow; these
+ *   4 bytes   CRC-32 of all that comes before, little-endian
+ *
+ * Numbers are unsigned LEB128, of less than 2^63: 7 bits a byte, the lowest first, the highest bit
+ * set in all bytes but the last.
  *
  * Offsets and keys increase strictly, keys bytewise. All entries together take at most
  * MEMBER_INDEX_BYTES_MAX, at MEMBER_INDEX_ENTRY_BYTES and their whole keys.
