@@ -308,6 +308,8 @@ static int write_entry(struct pax_writer *pax, struct archive_entry *to,
                        const struct tar_entry *entry, struct sink *sink)
 {
     bool has_acl = false;
+    /* Before the list's owners are asked for, whose names may take the place of these. */
+    bool binary = !names_are_utf8(entry);
 
     add_status(to, &entry->stat);
     int error = add_names(pax, to, entry);
@@ -317,7 +319,7 @@ static int write_entry(struct pax_writer *pax, struct archive_entry *to,
         return error;
     if (entry->member->extents && !entry->member->is_hard_link)
         add_extents(to, entry->member);
-    struct archive *archive = begin(sink, !names_are_utf8(entry));
+    struct archive *archive = begin(sink, binary);
     if (!archive)
         return -ENOMEM;
     error = write_header(archive, to, entry, sink, has_acl);

@@ -166,11 +166,13 @@ static uint64_t device_of(const struct untar *untar, const struct untar_header *
 /* Sizes. */
 
 /* POSIX has no data behind links, directories and special files, whatever their size says; some
- * programs note the size of a link's file there. */
+ * programs note the size of a link's file there. Nor have libarchive 3.6.2 and, when it extracts,
+ * GNU tar 1.34 behind what is a directory by the slash in its name. A dump's directory has. */
 static bool set_stored(struct untar *untar, const struct untar_header *header)
 {
+    bool is_directory = S_ISDIR(untar->member.stat.mode) && header->kind != 'D';
     untar->stored = 0;
-    if (header->kind >= '2' && header->kind <= '6')
+    if (is_directory || (header->kind >= '2' && header->kind <= '6'))
         return true;
     if (untar->extended.given & UNTAR_HAS_SIZE) {
         untar->stored = untar->extended.size;

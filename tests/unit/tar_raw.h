@@ -3,6 +3,14 @@
 #define TREEMILL_TESTS_TAR_RAW_H
 
 #include "tests/unit/archive_pack.h"
+#include "tests/unit/untar_listing.h"
+
+static struct pack pack;
+
+static inline void raw_teardown(void)
+{
+    pack_free(&pack);
+}
 
 #define MAGIC_V7 "\0\0\0\0\0\0\0"
 #define MAGIC_USTAR                                                                                \
@@ -20,11 +28,11 @@ static inline void raw_checksum(uint8_t *block)
 }
 
 /* Good until more is packed. Call raw_checksum() when it is changed. */
-static inline uint8_t *raw_header(struct pack *pack, const char *magic, char kind, const char *name,
+static inline uint8_t *raw_header(struct pack *to, const char *magic, char kind, const char *name,
                                   uint64_t size)
 {
-    pack_zeros(pack, TAR_BLOCK_BYTES);
-    uint8_t *block = pack->bytes + pack->used - TAR_BLOCK_BYTES;
+    pack_zeros(to, TAR_BLOCK_BYTES);
+    uint8_t *block = to->bytes + to->used - TAR_BLOCK_BYTES;
     memcpy(block, name, strnlen(name, 100));
     memcpy(block + 100, "0000644", 8);
     memcpy(block + 108, "0000012", 8);
@@ -39,37 +47,47 @@ static inline uint8_t *raw_header(struct pack *pack, const char *magic, char kin
     return block;
 }
 
-/* With its padding. */
-static inline void raw_data(struct pack *pack, const void *data, size_t bytes)
+/* A link to "target". */
+static inline void raw_link(struct pack *to, const char *magic, char kind, const char *name,
+                            uint64_t size)
 {
-    pack_bytes(pack, data, bytes);
-    pack_zeros(pack, tar_padding(bytes));
+    uint8_t *block = raw_header(to, magic, kind, name, size);
+    memcpy(block + 157, "target", 6);
+    raw_checksum(block);
+}
+
+/* With its padding. */
+static inline void raw_data(struct pack *to, const void *data, size_t bytes)
+{
+    pack_bytes(to, data, bytes);
+    pack_zeros(to, tar_padding(bytes));
 }
 
 /* A header of kind `x` or `g`, or a long name. */
-static inline void raw_body(struct pack *pack, char kind, const void *body, size_t bytes)
+static inline void raw_body(struct pack *to, char kind, const void *body, size_t bytes)
 {
-    raw_header(pack, kind == 'L' || kind == 'K' ? MAGIC_GNU : MAGIC_USTAR, kind, "extended", bytes);
-    raw_data(pack, body, bytes);
+    raw_header(to, kind == 'L' || kind == 'K' ? MAGIC_GNU : MAGIC_USTAR, kind, "extended", bytes);
+    raw_data(to, body, bytes);
 }
 
 /* One record, its length before it. Returns its length. */
-static inline size_t raw_record(char *to, const char *key, const void *value, size_t value_bytes)
+static inline size_t raw_record(char *record, const char *key, const void *value,
+                                size_t value_bytes)
 {
     size_t rest = 1 + strlen(key) + 1 + value_bytes + 1, length = rest, before;
     do {
         before = length;
         length = rest + (size_t)snprintf(NULL, 0, "%zu", before);
     } while (length != before);
-    int at = sprintf(to, "%zu %s=", length, key);
+    int at = sprintf(record, "%zu %s=", length, key);
     if (value_bytes)
-        memcpy(to + at, value, value_bytes);
-    to[length - 1] = '\n';
+        memcpy(record + at, value, value_bytes);
+    record[length - 1] = '\n';
     return length;
 }
 
 /* A header of these records: "key=value", NULL after the last. */
-static inline void raw_pax(struct pack *pack, char kind, const char *const records[])
+static inline void raw_pax(struct pack *to, char kind, const char *const records[])
 {
     static char body[1 << 16];
     size_t used = 0;
@@ -79,15 +97,38 @@ static inline void raw_pax(struct pack *pack, char kind, const char *const recor
         snprintf(key, sizeof key, "%.*s", (int)(equals - records[i]), records[i]);
         used += raw_record(body + used, key, equals + 1, strlen(equals + 1));
     }
-    raw_body(pack, kind, body, used);
+    raw_body(to, kind, body, used);
 }
-#define RAW_PAX(pack, kind, ...) raw_pax(pack, kind, (const char *const[]){__VA_ARGS__, NULL})
+#define RAW_PAX(to, kind, ...) raw_pax(to, kind, (const char *const[]){__VA_ARGS__, NULL})
 
 /* A file with a short text, so that it shows if what is before it had another length. */
-static inline void raw_file(struct pack *pack, const char *name)
+static inline void raw_file(struct pack *to, const char *name)
 {
-    raw_header(pack, MAGIC_USTAR, '0', name, 5);
-    raw_data(pack, "text\n", 5);
+    raw_header(to, MAGIC_USTAR, '0', name, 5);
+    raw_data(to, "text\n", 5);
 }
+
+/* The last member, and the end. */
+static inline void raw_end(void)
+{
+    raw_file(&pack, "after");
+    pack_zeros(&pack, 2 * TAR_BLOCK_BYTES);
+}
+#define AFTER "after|none||100000|644|10:28|:|1000.000000000|5|"
+
+/* Each line of the listing begins so, the last of them ends it. */
+static inline void expect_lines(const char *const lines[])
+{
+    char *text = list_in_all_pieces(pack.bytes, pack.used), *line = text;
+    for (size_t i = 0; lines[i]; i++) {
+        ck_assert_msg(!strncmp(line, lines[i], strlen(lines[i])), "%s\nis not at line %zu of\n%s",
+                      lines[i], i, text);
+        line = strchrnul(line, '\n');
+        line += *line == '\n';
+    }
+    ck_assert_msg(!*line, "more than expected:\n%s", line);
+    free(text);
+}
+#define EXPECT(...) expect_lines((const char *const[]){__VA_ARGS__, NULL})
 
 #endif
