@@ -208,7 +208,7 @@ static int parse_long(struct parser *parser, const char *word)
     if (!row->argument && value)
         return fail(parser, "option %s takes no value, but was given %s", label,
                     quote_text(value, strlen(value), quoted, sizeof(quoted)));
-    if (row->argument && !value) {
+    if (row->argument && !row->optional && !value) {
         value = take_value(parser);
         if (!value)
             return fail_no_value(parser, row, label);
@@ -248,7 +248,7 @@ static int parse_letters(struct parser *parser, const char *word)
         if (!row)
             return fail_unknown_option(parser, NULL, *letter);
         row_label(row, true, label, sizeof(label));
-        if (!row->argument) {
+        if (!row->argument || row->optional) {
             int error = apply(parser, row, label, NULL, false);
             if (error)
                 return error;
@@ -316,6 +316,8 @@ static int check_together(struct parser *parser)
                     verb->name);
     if (options->null_separated && options->files_from.count == 0)
         return fail(parser, "option -0 (--null) needs --files-from=FILE");
+    if (options->scan_first && options->dry_run)
+        return fail(parser, "--scan-first and --dry-run exclude each other");
     if (options->keep && options->remove_source)
         return fail(parser, "--keep and --remove-source exclude each other");
     if (options->min_size_bytes > options->max_size_bytes)

@@ -54,6 +54,7 @@ enum archive_format {
     ARCHIVE_ZIP
 };
 enum file_format { FILE_FORMAT_GZIP, FILE_FORMAT_ZSTD };
+enum stats_format { STATS_NONE, STATS_TABLE, STATS_JSON };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* One of --exclude, --include, --exclude-from (text is a file of patterns) and --exclude-vcs (no
@@ -156,14 +157,20 @@ struct options {
     bool status, strict, ignore_missing, warn;
     int extra; /* enum extra_policy */
 
-    int progress; /* enum progress_mode of cli/progress.h */
-    uint64_t progress_interval_ns;
-    bool quiet, verbose, json, stats;
+    int progress;                  /* enum progress_mode of cli/progress.h */
+    uint64_t progress_interval_ns; /* 0: not given */
+    unsigned progress_fd;          /* PROGRESS_FD_NONE: none */
+    bool scan_first;
+    bool quiet, verbose, json;
+    int stats; /* enum stats_format */
     int color; /* enum color_mode; NO_COLOR is taken into account */
 };
 
 /* struct options.level */
 #define LEVEL_DEFAULT 0
+/* struct options.progress_fd: standard input, which nothing can be written to */
+#define PROGRESS_FD_NONE 0
+#define PROGRESS_FD_MAX  1048576
 
 enum option_kind {
     OPTION_FLAG,      /* bool: set */
@@ -174,7 +181,7 @@ enum option_kind {
     OPTION_SIZE,      /* uint64_t bytes */
     OPTION_COUNT,     /* unsigned; "auto" is 0 */
     OPTION_DURATION,  /* uint64_t ns */
-    OPTION_CHOICE,    /* int: index in choices */
+    OPTION_CHOICE,    /* int: index in choices; one more if the value is optional */
     OPTION_ALGORITHM, /* struct option_algorithms: a list of choices separated by commas */
     OPTION_STAGE,     /* struct stage_spec[STAGE_COUNT]: the element of the row's value */
     OPTION_CALLBACK   /* whatever parse() sets */
@@ -210,8 +217,9 @@ struct option_row {
     const char *const *choices; /* NULL-terminated, or NULL */
     const char *environment;    /* variable that gives a value before the command line does */
     enum option_complete complete;
-    bool program; /* accepted without a verb, too */
-    bool hidden;  /* parsed, but neither listed nor abbreviated */
+    bool optional; /* of CHOICE: the value follows '=' or is the first choice; 0: not given */
+    bool program;  /* accepted without a verb, too */
+    bool hidden;   /* parsed, but neither listed nor abbreviated */
     /* OPTION_CALLBACK: value, and whether it is from the environment. On error writes to reason
      * what is wrong and what is accepted. */
     int (*parse)(const char *value, bool from_environment, struct options *options, char *reason,

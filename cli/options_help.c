@@ -51,7 +51,7 @@ static void print_option(FILE *stream, const struct option_row *row)
     int used = row->letter ? fprintf(stream, "  -%c, --%s", row->letter, row->name)
                            : fprintf(stream, "      --%s", row->name);
     if (row->argument)
-        used += fprintf(stream, "=%s", row->argument);
+        used += fprintf(stream, row->optional ? "[=%s]" : "=%s", row->argument);
     print_wrapped(stream, row->help, OPTION_COLUMN,
                   used + 1 < OPTION_COLUMN ? used : OPTION_COLUMN);
 }

@@ -156,10 +156,14 @@ static void print_option(FILE *stream, const struct option_row *row)
         print_bold(stream, name);
         fputs(", ", stream);
     }
-    snprintf(name, sizeof(name), "--%s%s", row->name, row->argument ? "=" : "");
+    snprintf(name, sizeof(name), "--%s%s", row->name, row->argument && !row->optional ? "=" : "");
     print_bold(stream, name);
+    if (row->optional)
+        fputs("[\\fB=\\fR", stream);
     if (row->argument)
         print_italic(stream, row->argument);
+    if (row->optional)
+        fputc(']', stream);
     if ((row->verbs & everywhere) != everywhere) {
         const char *before = " (";
         for (int verb = 0; verb < VERB_COUNT; verb++) {
@@ -387,6 +391,7 @@ void options_print_man(FILE *stream)
     print_stages(stream);
     print_manifests(stream);
     print_formats(stream);
+    options_print_events(stream);
     print_rest(stream);
     print_examples(stream);
     fputs(".SH SEE ALSO\n.BR sha256sum (1),\n.BR hashdeep (1),\n.BR bsdtar (1),\n.BR gzip "

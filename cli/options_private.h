@@ -27,6 +27,9 @@ int options_choice_find(const char *const *choices, const char *text);
 void options_append_name(char *list, size_t capacity, const char *prefix, const char *name);
 void options_append_choices(char *list, size_t capacity, const char *const *choices);
 
+/* The manual page's section on events, from their table (options_events.c). */
+void options_print_events(FILE *stream);
+
 /* parse() of the rows with values of a form of their own (options_set.c). */
 int options_set_stages(const char *value, bool from_environment, struct options *options,
                        char *reason, size_t capacity);

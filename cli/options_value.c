@@ -156,9 +156,9 @@ static int set_algorithms(const struct option_row *row, const char *value,
 static int set_choice(const struct option_row *row, const char *value, int *destination,
                       char *reason)
 {
-    int choice = options_choice_find(row->choices, value);
+    int choice = value ? options_choice_find(row->choices, value) : 0;
     if (choice >= 0) {
-        *destination = choice;
+        *destination = choice + (row->optional ? 1 : 0);
         return 0;
     }
     int used = snprintf(reason, OPTIONS_REASON_BYTES, "accepted: ");

@@ -91,7 +91,10 @@ START_TEST(every_row)
             struct options after = snapshot();
             ck_assert_msg(memcmp(&before, &after, sizeof(after)) != 0, "%s changes nothing",
                           joined);
-            if (row->argument) {
+            if (row->optional) {
+                PARSE(name, separate, operand, also);
+                ck_assert_int_eq(*(int *)((char *)&parsed + row->offset), 1);
+            } else if (row->argument) {
                 PARSE(name, separate, value, operand, also);
                 struct options other = snapshot();
                 ck_assert_uint_eq(parsed.operands.count, options_verbs()[verb].operands_min);
