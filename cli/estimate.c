@@ -1,15 +1,22 @@
 #include "cli/estimate.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cli/names.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "pipeline/sync.h"
 #include "stages/count.h"
+#include "stages/links.h"
 #include "stages/shortage.h"
 
 /* A job that is over sooner is not waited for by anybody, and is not to be slowed. */
@@ -23,28 +30,43 @@ struct estimate {
     const struct options *options;
     struct count_setup count;
     struct walk_totals totals; /* the thread writes; `final` is stored last, released */
-    _Atomic bool stop;
-    bool has_begun; /* or will not; the asking thread's */
+    _Atomic bool stop;         /* any thread sets it, the counting one looks at it, relaxed */
+    bool is_urgent;            /* constant once the thread runs */
+    int ended_fd;              /* eventfd, written when the count has ended; -1: nobody waits */
+    /* Of the asking thread, once it is there; before, of the one that makes this. */
+    bool has_begun; /* or will not */
     bool has_thread;
     uint64_t due_ns;
     pthread_t thread;
 };
 
-struct estimate *estimate_create(const struct options *options, const struct selection *selection)
+bool estimate_is_possible(const struct options *options)
 {
-    struct estimate *estimate = options->files_from.count ? NULL : calloc(1, sizeof *estimate);
+    for (size_t i = 0; i < options->files_from.count; i++) {
+        struct stat status;
+        if (stat(options->files_from.items[i], &status) < 0 || !S_ISREG(status.st_mode))
+            return false;
+    }
+    return true;
+}
+
+struct estimate *estimate_create(const struct options *options, const struct count_setup *rules,
+                                 bool finds_links)
+{
+    struct estimate *estimate = estimate_is_possible(options) ? calloc(1, sizeof *estimate) : NULL;
     if (!estimate)
         return NULL;
     estimate->options = options;
+    estimate->ended_fd = -1;
     estimate->due_ns = clock_ns() + patience_ns;
-    estimate->count = (struct count_setup){
-        .selection = selection,
-        .follow_links = options->dereference,
-        .one_file_system = options->one_file_system,
-        .read_special = options->special == SPECIAL_READ,
-        .totals = &estimate->totals,
-        .stop = &estimate->stop,
-    };
+    estimate->count = *rules;
+    estimate->count.totals = &estimate->totals;
+    estimate->count.stop = &estimate->stop;
+    estimate->count.links = finds_links ? links_create() : NULL;
+    if (finds_links && !estimate->count.links) {
+        free(estimate);
+        return NULL;
+    }
     return estimate;
 }
 
@@ -55,15 +77,42 @@ static void yield_to_all_others(void)
     syscall(SYS_ioprio_set, IOPRIO_OF_THIS_THREAD, 0, IOPRIO_IDLE);
 }
 
+static bool count_name(const struct estimate *estimate, const struct walk_name *name)
+{
+    char *path = strndup(name->text, name->bytes);
+    if (!path)
+        return false;
+    /* A line "-" of a list is a file of that name. */
+    bool is_file = strcmp(path, "-") == 0 && !name->is_standard_input;
+    bool goes_on = count_operand(&estimate->count, is_file ? "./-" : path);
+    free(path);
+    return goes_on;
+}
+
+/* What is wrong with a list is told by the walk. */
+static bool count_names(const struct estimate *estimate)
+{
+    struct report *nobody = report_create(&(struct report_options){.program = "", .fd = -1});
+    struct names *names = NULL;
+    struct walk_name name;
+    const char *failed_path;
+    bool goes_on = nobody && names_create(estimate->options, 0, nobody, &names, &failed_path) == 0;
+    while (goes_on && names_next(names, true, &name) == WALK_NAME)
+        goes_on = count_name(estimate, &name);
+    names_destroy(names);
+    report_destroy(nobody);
+    return goes_on;
+}
+
 static void *run(void *argument)
 {
     struct estimate *estimate = argument;
-    const struct option_list *operands = &estimate->options->operands;
-    yield_to_all_others();
-    for (size_t i = 0; i < operands->count; i++)
-        if (!count_operand(&estimate->count, operands->items[i]))
-            return NULL;
-    atomic_store_explicit(&estimate->totals.final, true, memory_order_release);
+    if (!estimate->is_urgent)
+        yield_to_all_others();
+    if (count_names(estimate))
+        atomic_store_explicit(&estimate->totals.final, true, memory_order_release);
+    if (estimate->ended_fd >= 0)
+        eventfd_write(estimate->ended_fd, 1);
     return NULL;
 }
 
@@ -93,6 +142,27 @@ bool estimate_ask(struct estimate *estimate, uint64_t *files, uint64_t *bytes)
     return is_final;
 }
 
+void estimate_begin(struct estimate *estimate)
+{
+    if (!estimate)
+        return;
+    estimate->has_begun = estimate->is_urgent = true;
+    estimate->ended_fd = eventfd(0, EFD_CLOEXEC);
+    if (estimate->ended_fd >= 0)
+        begin(estimate);
+}
+
+bool estimate_wait(struct estimate *estimate, int cancel_fd)
+{
+    if (!estimate || !estimate->has_thread)
+        return false;
+    struct pollfd ends[] = {{.fd = estimate->ended_fd, .events = POLLIN},
+                            {.fd = cancel_fd, .events = POLLIN}};
+    while (!(ends[0].revents | ends[1].revents))
+        poll(ends, 2, -1);
+    return atomic_load_explicit(&estimate->totals.final, memory_order_acquire);
+}
+
 void estimate_stop(struct estimate *estimate)
 {
     if (estimate)
@@ -105,6 +175,9 @@ bool estimate_destroy(struct estimate *estimate)
         return true;
     if (estimate->has_thread && pthread_tryjoin_np(estimate->thread, NULL) != 0)
         return false;
+    if (estimate->ended_fd >= 0)
+        close(estimate->ended_fd);
+    links_destroy(estimate->count.links);
     free(estimate);
     return true;
 }

@@ -24,6 +24,7 @@ static void begin_event(struct json_writer *json, const char *event)
 {
     json_begin_object(json, NULL);
     json_string(json, "event", event);
+    json_uint(json, "schema", EVENTS_SCHEMA);
 }
 
 static void end_event(struct json_writer *json)
@@ -41,8 +42,7 @@ static void put_path(struct json_writer *json, const char *path)
 void event_start(struct json_writer *json, const char *verb)
 {
     begin_event(json, "start");
-    json_uint(json, "version", EVENTS_VERSION);
-    json_string(json, "program_version", TREEMILL_VERSION);
+    json_string(json, "version", TREEMILL_VERSION);
     json_string(json, "verb", verb);
     end_event(json);
 }
@@ -50,21 +50,34 @@ void event_start(struct json_writer *json, const char *verb)
 void event_status(struct json_writer *json, const struct progress_view *view)
 {
     begin_event(json, "status");
+    json_string(json, "verb", view->verb);
+    json_bool(json, "final", view->is_last);
     json_decimal(json, "elapsed_seconds", seconds_of(view->elapsed_ns), 3);
     json_uint(json, "files_done", view->files_done);
     json_uint(json, "files_total", view->files_total);
     json_uint(json, "bytes_done", view->bytes_done);
     json_uint(json, "bytes_total", view->bytes_total);
     json_bool(json, "totals_final", view->totals_final);
+    if (view->totals_final)
+        json_decimal(json, "share", view->share, 4);
+    else
+        json_null(json, "share");
     json_uint(json, "errors", view->errors);
     json_decimal(json, "bytes_per_second", view->rate, 0);
     json_decimal(json, "mean_bytes_per_second", view->mean, 0);
+    json_decimal(json, "files_per_second", view->files_rate, 1);
     if (view->eta_ns == PROGRESS_ETA_UNKNOWN)
         json_null(json, "eta_seconds");
     else
         json_decimal(json, "eta_seconds", seconds_of(view->eta_ns), 1);
     if (view->output_bytes > 0)
         json_uint(json, "output_bytes", view->output_bytes);
+    if (view->ratio >= 0)
+        json_decimal(json, "ratio", view->ratio, 4);
+    if (!view->is_last)
+        put_path(json, view->in_work);
+    json_string(json, "bottleneck",
+                view->bottleneck >= 0 ? view->stage[view->bottleneck].name : NULL);
     json_begin_array(json, "stages");
     for (unsigned i = 0; i < view->stage_count; i++) {
         json_begin_object(json, NULL);
@@ -134,6 +147,13 @@ void event_summary(struct json_writer *json, const struct report_summary *summar
     json_bool(json, "interrupted", summary->interrupted);
     if (summary->stage_count > 0)
         report_stats_json(json, "stages", summary->stages, summary->stage_count);
+    end_event(json);
+}
+
+void event_stats(struct json_writer *json, const struct stage_stats *stages, size_t count)
+{
+    begin_event(json, "stats");
+    report_stats_json(json, "stages", stages, count);
     end_event(json);
 }
 

@@ -1,21 +1,8 @@
 /* events: the machine's view of a run, one JSON object a line (NDJSON).
  *
- * Schema, version 1. Every object has "event"; a reader ignores events and keys it does not know.
- * Sizes are bytes, times are seconds, both of them numbers. A path that is not UTF-8 appears as
- * "path_b64" (RFC 4648 base64 of its bytes) in place of "path".
- *
- *   start    version (1), program_version, verb
- *   status   elapsed_seconds, files_done, files_total, bytes_done, bytes_total,
- *            totals_final (false: the scan still finds more), errors, bytes_per_second (recent),
- *            mean_bytes_per_second, eta_seconds (null: unknown), output_bytes (where there is
- *            output), stages: [name, workers, busy_share (0 to 1), queue_fill, queue_capacity]
- *   file     path, size (absent when unknown), then what is known of: digests (an object,
- *            algorithm to lower-case hex), result ("ok", "failed", "missing", "extra", ...)
- *   error    path (absent when the job as a whole failed), operation (may be ""), reason
- *   message  severity ("warning", "note", "skipped"), path (may be absent), text
- *   summary  verb, files, bytes, output_bytes (where there is output), errors, skipped,
- *            differing, missing, extra, elapsed_seconds, exit_status, interrupted,
- *            stages: see report_stats_json()
+ * Which there are and what their keys mean is said by the table in cli/events_schema.c, from which
+ * the man page has it. All have "event" and "schema"; the number changes when a key changes its
+ * meaning or goes. A reader ignores events and keys that it does not know.
  *
  * The functions event_*() add one line to a json_writer and keep no state. A sink is a FILE that
  * whole lines go to; any thread of one process may use it, and the lines never mix.
@@ -31,8 +18,17 @@
 
 struct progress_view;
 struct report_summary;
+struct stage_stats;
 
-#define EVENTS_VERSION 1
+#define EVENTS_SCHEMA 1
+
+/* A row of the table: an event, if `key` is NULL, or one of its keys. */
+struct event_row {
+    const char *event;
+    const char *key;
+    const char *text;
+};
+const struct event_row *events_rows(size_t *count);
 
 struct event_digest {
     const char *algorithm;
@@ -60,6 +56,7 @@ void event_error(struct json_writer *json, const char *path, const char *operati
 void event_message(struct json_writer *json, const char *severity, const char *path,
                    const char *text);
 void event_summary(struct json_writer *json, const struct report_summary *summary);
+void event_stats(struct json_writer *json, const struct stage_stats *stages, size_t count);
 
 struct events;
 

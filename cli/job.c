@@ -1,8 +1,6 @@
 #include "cli/job.h"
 
 #include <errno.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +20,12 @@
 #include "stages/select.h"
 #include "stages/shortage.h"
 
-static bool wants_color(const struct options *options, bool is_terminal)
+bool job_wants_color(const struct options *options)
 {
-    return options->color == COLOR_ALWAYS || (options->color == COLOR_AUTO && is_terminal);
+    const char *term = getenv("TERM");
+    return options->color == COLOR_ALWAYS ||
+           (options->color == COLOR_AUTO && isatty(STDERR_FILENO) &&
+            !(term && strcmp(term, "dumb") == 0));
 }
 
 uint32_t job_algorithms(const struct options *options)
@@ -84,7 +85,7 @@ bool job_begin(struct job *job, const struct options *options, const char *verb,
         .quiet = options->quiet,
         .silent = options->status,
         .verbose = options->verbose,
-        .color = wants_color(options, isatty(STDERR_FILENO)),
+        .color = job_wants_color(options),
         .json = options->progress == PROGRESS_JSON,
         .events = job->events,
     };
@@ -94,79 +95,7 @@ bool job_begin(struct job *job, const struct options *options, const char *verb,
         job->failed = true;
         return false;
     }
-    if (job->events) {
-        struct json_writer json = {0};
-        event_start(&json, verb);
-        events_write(job->events, &json);
-        json_free(&json);
-    }
-    return job_make_selection(job);
-}
-
-/* Progress. */
-
-static void sample_stage(struct progress_snapshot *out, struct tm_lane *lane, unsigned number)
-{
-    struct stage_sample sample;
-    lane_sample(lane, number, &sample);
-    unsigned at = out->stage_count++;
-    out->stage[at].name = sample.name;
-    out->stage[at].busy_ns = sample.busy_ns;
-    out->stage[at].workers = sample.workers;
-    out->stage[at].queue_fill = sample.queue_count;
-    out->stage[at].queue_capacity = sample.has_queue ? sample.queue_capacity : 0;
-}
-
-/* Whichever of walk and estimate has come farther. */
-static void use_estimate(struct job *job, struct progress_snapshot *out)
-{
-    uint64_t files, bytes;
-    if (out->totals_final) {
-        estimate_stop(job->estimate);
-        return;
-    }
-    out->totals_final = estimate_ask(job->estimate, &files, &bytes);
-    out->files_total = files > out->files_total ? files : out->files_total;
-    out->bytes_total = bytes > out->bytes_total ? bytes : out->bytes_total;
-}
-
-static void sample_job(void *context, struct progress_snapshot *out)
-{
-    struct job *job = context;
-    out->files_done = atomic_load_explicit(&job->files_done, memory_order_relaxed);
-    out->bytes_done = atomic_load_explicit(&job->stdin_bytes, memory_order_relaxed);
-    out->files_total = atomic_load_explicit(&job->totals.files, memory_order_relaxed);
-    out->bytes_total = atomic_load_explicit(&job->totals.bytes, memory_order_relaxed);
-    out->totals_final = atomic_load_explicit(&job->totals.final, memory_order_relaxed);
-    use_estimate(job, out);
-    out->errors = report_error_count(job->report);
-    for (unsigned l = job->plan.graph.lane_count; l-- > 0;) {
-        struct tm_lane *lane = graph_lane(job->graph, l);
-        for (unsigned s = 0; s < lane_stage_count(lane); s++)
-            sample_stage(out, lane, s);
-    }
-    /* Bytes are done when they are hashed or compressed: a large file shows before its end. What a
-     * dead worker had to leave counts twice, which the display cuts to the total. */
-    struct stage_sample sample;
-    lane_sample(graph_lane(job->graph, LANE_DATA), job->plan.main_stage, &sample);
-    out->bytes_done += sample.bytes;
-}
-
-static void start_progress(struct job *job)
-{
-    const struct options *options = job->options;
-    struct progress_options progress = {
-        .mode = options->quiet || options->status ? PROGRESS_NEVER
-                                                  : (enum progress_mode)options->progress,
-        .interval_ns = options->progress_interval_ns,
-        .is_terminal = isatty(STDERR_FILENO),
-        .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-        .color = wants_color(options, isatty(STDERR_FILENO)),
-        .verb = job->verb,
-        .report = job->report,
-        .events = job->events,
-    };
-    job->progress = progress_start(&progress, sample_job, job);
+    return job_watch_begin(job) && job_make_selection(job);
 }
 
 /* Running. */
@@ -259,7 +188,23 @@ void job_report_failure(struct job *job, struct tm_graph *graph)
     }
 }
 
-bool job_run_source(struct job *job, int (*source)(void *context), void *context)
+/* The walk as the source of a job. */
+struct walk_source {
+    enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
+    void *context;
+    bool directories_fail;
+};
+
+static struct walk_setup walk_of(struct job *job, const struct walk_source *source)
+{
+    struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
+    walk.directories_fail = source->directories_fail;
+    walk.next = source->next;
+    walk.context = source->context;
+    return walk;
+}
+
+static bool start_graph(struct job *job)
 {
     arm_crash_points(job);
     if (!job_enter_sandbox(job))
@@ -276,55 +221,48 @@ bool job_run_source(struct job *job, int (*source)(void *context), void *context
         job_report_failure(job, job->graph);
         if (!job->failed)
             job_fatal(job, NULL, fault_system(TM_OP_START, error));
-        return false;
     }
-    if (job->wants_estimate)
-        job->estimate = estimate_create(job->options, job->selection);
-    start_progress(job);
+    return !error;
+}
+
+/* Of `names` the walk is the source, else `source`. */
+static bool run(struct job *job, const struct walk_source *names, int (*source)(void *context),
+                void *context)
+{
+    struct walk_setup walk;
+    if (!start_graph(job))
+        return false;
+    if (names)
+        walk = walk_of(job, names);
+    job_watch_start(job, names ? &walk : NULL);
     struct signals signals = {
         .graph = job->graph,
         .progress = job->progress,
         .temporary = job->output ? output_temporary(job->output) : NULL,
     };
     job_hear_signals(job, job->graph, &signals);
-    error = source(context);
+    job_watch_count(job);
+    int error = names ? walk_run(&walk) : source(context);
     graph_finish(job->graph);
     signals_stop();
-    estimate_stop(job->estimate);
-    progress_stop(job->progress);
-    job->progress = NULL;
+    job_watch_stop(job);
     job_report_failure(job, job->graph);
     if (error && error != -ECANCELED && !job->failed)
         job_fatal(job, NULL, fault_system(error == -ENOMEM ? TM_OP_MEMORY : TM_OP_READ, error));
     return !job->failed && !signals_caught();
 }
 
-/* The walk as the source of a job. */
-struct walk_source {
-    struct job *job;
-    enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
-    void *context;
-    bool directories_fail;
-};
-
-static int run_walk(void *context)
+bool job_run_source(struct job *job, int (*source)(void *context), void *context)
 {
-    const struct walk_source *source = context;
-    struct job *job = source->job;
-    struct walk_setup walk = job_walk_setup(job, job->graph, &job->totals);
-    walk.directories_fail = source->directories_fail;
-    walk.next = source->next;
-    walk.context = source->context;
-    return walk_run(&walk);
+    return run(job, NULL, source, context);
 }
 
 bool job_run(struct job *job,
              enum walk_next (*next)(void *context, bool wait, struct walk_name *name),
              void *context, bool directories_fail)
 {
-    struct walk_source source = {job, next, context, directories_fail};
-    job->wants_estimate = !directories_fail; /* else the names are what a manifest lists */
-    return job_run_source(job, run_walk, &source);
+    struct walk_source names = {next, context, directories_fail};
+    return run(job, &names, NULL, NULL);
 }
 
 void job_stop(struct job *job)
@@ -358,9 +296,9 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
     const char *path = batch_path(view, file);
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
     if (!is_note && is_end)
-        atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+        job_add(&job->files_done, 1);
     if (file->flags & FILE_READ_ONCE) /* its size was not known before */
-        atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
+        job_add(&job->unsized_bytes, file->stat.size_bytes);
     if (!is_end)
         return false;
     if (fault_is_set(fault)) {
@@ -383,113 +321,7 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
     }
     job->files_good++;
     job->bytes_good += file->stat.size_bytes;
+    if (job->largest_bytes < file->stat.size_bytes)
+        job->largest_bytes = file->stat.size_bytes;
     return true;
-}
-
-/* Ending. */
-
-static unsigned collect_stats(struct job *job, struct stage_stats *stats)
-{
-    unsigned count = 0;
-    for (unsigned l = job->plan.graph.lane_count; l-- > 0;) {
-        struct tm_lane *lane = graph_lane(job->graph, l);
-        for (unsigned s = 0; s < lane_stage_count(lane); s++) {
-            struct stage_sample sample;
-            lane_sample(lane, s, &sample);
-            stats[count++] = (struct stage_stats){
-                .name = sample.name,
-                .model = model_name(sample.model),
-                .workers = sample.workers,
-                .depth = sample.depth,
-                .hits = sample.hits,
-                .misses = sample.misses,
-                .items = sample.items,
-                .bytes = sample.bytes,
-                .busy_ns = sample.busy_ns,
-                .wait_input_ns = sample.wait_input_ns,
-                .wait_output_ns = sample.wait_output_ns,
-                .queue_mean = sample.queue_mean,
-                .queue_peak = sample.queue_peak,
-                .queue_capacity = sample.has_queue ? sample.queue_capacity : 0,
-                .restarts = sample.restarts,
-                .why = job->plan.why[job->plan.kind[l][s]],
-            };
-        }
-    }
-    return count;
-}
-
-static int exit_status(const struct job *job)
-{
-    if (signals_caught())
-        return 128 + signals_caught();
-    if (job->failed)
-        return EXIT_FATAL;
-    if (job->differing || job->missing || job->malformed ||
-        (job->extra && job->options->extra == EXTRA_FAIL))
-        return EXIT_DIFFERS;
-    if (report_error_count(job->report) || report_skipped_count(job->report) || job->changed)
-        return EXIT_PARTLY;
-    return EXIT_DONE;
-}
-
-void job_publish(struct job *job)
-{
-    int error = output_publish(job->output);
-    if (error)
-        job_fatal(job, output_name(job->output), fault_system(TM_OP_WRITE, error));
-}
-
-/* What the summary begins with. */
-static const char *done_text(const struct job *job, char *text, size_t capacity)
-{
-    if (!job->failed || signals_caught())
-        return job->done;
-    snprintf(text, capacity, "failed: %s", job->done);
-    return text;
-}
-
-int job_end(struct job *job)
-{
-    struct stage_stats stats[2 * LANE_STAGES_MAX];
-    unsigned stat_count = 0;
-    int status = job->report ? exit_status(job) : EXIT_FATAL;
-    if (job->graph)
-        stat_count = collect_stats(job, stats);
-    if (stat_count && job->options->stats && !job->events)
-        report_stats(stderr, stats, stat_count);
-    if ((job->graph || job->is_listed) && (!job->failed || job->files_good)) {
-        char done[64];
-        struct report_summary summary = {
-            .verb = job->verb,
-            .done = done_text(job, done, sizeof done),
-            .files = job->files_good,
-            .bytes = job->bytes_good,
-            .output_bytes = job->output_bytes,
-            .errors = report_error_count(job->report) - job->errors_counted,
-            .skipped = report_skipped_count(job->report),
-            .differing = job->differing,
-            .missing = job->missing,
-            .extra = job->extra,
-            .elapsed_ns = clock_ns() - job->started_ns,
-            .exit_status = status,
-            .interrupted = signals_caught() != 0,
-            .stages = stat_count ? stats : NULL,
-            .stage_count = stat_count,
-        };
-        report_summary(job->report, &summary);
-    }
-    int events_error = job->events ? events_finish(job->events) : 0;
-    if (events_error && status != EXIT_FATAL && status <= 128) {
-        report_error_text(job->report, "standard output", "write", "%s", strerror(-events_error));
-        status = EXIT_FATAL;
-    }
-    output_discard(job->output);
-    job_free_places(job);
-    graph_destroy(job->graph);
-    if (estimate_destroy(job->estimate))
-        selection_destroy(job->selection);
-    report_destroy(job->report);
-    events_destroy(job->events);
-    return status;
 }

@@ -16,6 +16,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "stages/sandbox.h"
+#include "stages/in_work.h"
 #include "stages/walk.h"
 
 struct estimate;
@@ -23,6 +24,7 @@ struct file_record;
 struct placing;
 struct selection;
 struct signals;
+struct watcher;
 
 enum exit_status {
     EXIT_DONE = 0,
@@ -36,7 +38,8 @@ struct job {
     const char *verb;
     const char *done; /* for the summary: "hashed" */
     struct report *report;
-    struct events *events; /* --json, or NULL */
+    struct events *events;   /* --json, or NULL */
+    struct watcher *watcher; /* --progress-fd, or NULL */
     struct progress *progress;
     struct estimate *estimate; /* for the progress thread; or NULL */
     struct output *output;
@@ -46,10 +49,11 @@ struct job {
     struct walk_totals totals;
     /* Of the walk. */
     bool all_kinds, finds_links, finds_holes;
-    bool streams_input; /* standard input is divided into chunks */
+    bool streams_input;  /* standard input is divided into chunks */
+    bool counts_in_sink; /* the sink does what the main stage does elsewhere */
+    bool streams_output; /* data goes to standard output, and is not lines */
     const struct walk_cutter *cutter;
-    bool wants_estimate; /* job_run() sets it */
-    bool takes_members;  /* records are members of an archive: see member.h */
+    bool takes_members; /* records are members of an archive: see member.h */
     struct walk_place left_out[4];
     unsigned left_out_count;
     /* Of the sandbox: see job_enter_sandbox(). */
@@ -61,12 +65,23 @@ struct job {
     bool may_follow_links;      /* out of places, where nobody has said so */
     bool is_sandboxed;
     /* The sink's thread writes, the progress thread reads; relaxed, for display. */
+    /* The walk offers, the progress thread takes: a file in work. */
+    struct in_work in_work;
+    /* The sink's thread writes, by job_add() or as sums of its own, the progress thread reads;
+     * relaxed, for display: nothing is inferred from one about another. */
     _Atomic uint64_t files_done;
-    _Atomic uint64_t stdin_bytes;
+    _Atomic uint64_t unsized_bytes; /* of what had no size before it was read */
+    _Atomic uint64_t sink_bytes;    /* counts_in_sink: of input that the sink has worked on */
+    _Atomic uint64_t output_bytes;  /* written by a verb that writes data; 0: it does not */
+    _Atomic uint64_t coded_bytes;   /* of input that these were made of by compressing */
+    _Atomic uint64_t open_output_bytes, open_coded_bytes; /* likewise, of a file not yet complete */
+    /* The progress thread; the main one when that has ended. */
+    uint64_t shown_bytes;
+    bool has_ended; /* the graph; the main thread, when there is no progress thread */
     /* The sink's thread; read when the graph has ended. */
     uint64_t files_good, bytes_good;
-    uint64_t output_bytes; /* written by a verb that writes data; 0: it does not */
-    uint64_t changed;      /* hashed all the same, --on-change=warn */
+    uint64_t largest_bytes; /* of one file */
+    uint64_t changed;       /* hashed all the same, --on-change=warn */
     uint64_t differing, missing, extra;
     uint64_t errors_counted; /* error lines of files that are among those */
     uint64_t malformed;      /* manifests, and files in them, that could not be used */
@@ -109,6 +124,29 @@ bool job_add_places(struct job *job, bool to_stdout);
  * exists. Done by job_run() and list_names(); again is nothing. False: said why, exit status 2. */
 bool job_enter_sandbox(struct job *job);
 void job_free_places(struct job *job);
+/* For the sink: adds to one of the counters for display. */
+static inline void job_add(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+/* For the sink: how much of a file is compressed that is not complete, and to how much. */
+static inline void job_show_open(struct job *job, uint64_t coded_bytes, uint64_t output_bytes)
+{
+    atomic_store_explicit(&job->open_coded_bytes, coded_bytes, memory_order_relaxed);
+    atomic_store_explicit(&job->open_output_bytes, output_bytes, memory_order_relaxed);
+}
+
+/* Steps of the above, for what watches the job (job_watch.c). begin: opens the watcher and tells it
+ * and others of the job; false: said why. start: once the workers are there, the display, and the
+ * count ahead of the walk, if there is one (else NULL), which gets something to tell it. count:
+ * waits for that count if it is to come first. stop: takes the display away; the last figures come
+ * with job_end(). */
+bool job_watch_begin(struct job *job);
+void job_watch_start(struct job *job, struct walk_setup *walk);
+void job_watch_count(struct job *job);
+void job_watch_stop(struct job *job);
+bool job_wants_color(const struct options *options);
 
 /* The last steps before the walk of a graph that has started: signals are heard from here to
  * signals_stop(), and there are descriptors to work with. Otherwise the graph is cancelled: its

@@ -14,8 +14,10 @@
 bool job_open_output(struct job *job, const char *path, struct output **out)
 {
     const struct options *options = job->options;
-    struct output_options output = {
-        .path = path, .replace = options->force, .sync = options->fsync != FSYNC_NONE};
+    struct output_options output = {.path = path,
+                                    .replace = options->force,
+                                    .sync = options->fsync != FSYNC_NONE,
+                                    .report = job->report};
     int error = output_open(&output, out);
     if (error == -EEXIST)
         report_error_text(job->report, path, "create", "exists already; --force replaces it");
@@ -115,7 +117,7 @@ void job_pass_over(struct job *job, const struct item_view *view, const struct f
         return;
     fault_text(file->fault, NULL, text, sizeof text);
     report_note(job->report, batch_path(view, file), "%s", text);
-    atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    job_add(&job->files_done, 1);
 }
 
 bool job_reads_standard_input(const struct options *options)

@@ -62,6 +62,7 @@ static int run(struct listing *listing, const struct walk_setup *walk)
     graph_finish(listing->graph);
     signals_stop();
     progress_stop(progress);
+    progress_finish(progress);
     return error;
 }
 

@@ -307,6 +307,8 @@ static int check_together(struct parser *parser)
     }
     if (options->null_separated && options->files_from.count == 0)
         return fail(parser, "option -0 (--null) needs --files-from=FILE");
+    if (options->scan_first && options->dry_run)
+        return fail(parser, "--scan-first and --dry-run exclude each other");
     if (options->keep && options->remove_source)
         return fail(parser, "--keep and --remove-source exclude each other");
     if (options->min_size_bytes > options->max_size_bytes)

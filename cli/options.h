@@ -60,6 +60,7 @@ enum archive_format {
 enum file_format { FILE_FORMAT_GZIP, FILE_FORMAT_ZSTD };
 /* What an option with an optional value becomes: 0 if it is not given. */
 enum help_extent { HELP_NONE, HELP_SHORT, HELP_ALL };
+enum stats_format { STATS_NONE, STATS_TABLE, STATS_JSON };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* One of --exclude, --include, --exclude-from (text is a file of patterns) and --exclude-vcs (no
@@ -157,11 +158,11 @@ struct options {
     unsigned long_log; /* log2 of the window; 0: not given */
     bool reproducible, numeric_owner, xattrs;
     unsigned strip_components;
-    int overwrite; /* enum extract_overwrite */
+    int overwrite;  /* enum extract_overwrite */
     bool long_list; /* list: mode, owner, size and time */
     bool same_owner, preserve_permissions, devices, safe_links;
     uint64_t max_total_bytes, max_members, max_ratio; /* 0: any */
-    const char *manifest; /* file to write; NULL: none */
+    const char *manifest;                             /* file to write; NULL: none */
 
     struct option_algorithms algorithms;
     int format; /* enum manifest_format of stages/manifest.h */
@@ -170,14 +171,20 @@ struct options {
     bool status, strict, ignore_missing, warn;
     int extra; /* enum extra_policy */
 
-    int progress; /* enum progress_mode of cli/progress.h */
-    uint64_t progress_interval_ns;
-    bool quiet, verbose, json, stats;
+    int progress;                  /* enum progress_mode of cli/progress.h */
+    uint64_t progress_interval_ns; /* 0: not given */
+    unsigned progress_fd;          /* PROGRESS_FD_NONE: none */
+    bool scan_first;
+    bool quiet, verbose, json;
+    int stats; /* enum stats_format */
     int color; /* enum color_mode; NO_COLOR is taken into account */
 };
 
 /* struct options.level */
 #define LEVEL_DEFAULT 0
+/* struct options.progress_fd: standard input, which nothing can be written to */
+#define PROGRESS_FD_NONE 0
+#define PROGRESS_FD_MAX  1048576
 
 enum option_kind {
     OPTION_FLAG,      /* bool: set */

@@ -352,6 +352,7 @@ static void print_program_page(FILE *stream)
     print_stages(stream);
     print_manifests(stream);
     print_formats(stream);
+    options_print_events(stream);
     print_status(stream, VERB_NONE);
     print_signals(stream);
     print_environment(stream, VERB_NONE);

@@ -43,6 +43,8 @@ bool options_environment_serves(const struct environment_row *row, enum verb ver
  * choices (NULL: none) or another name, which a colon follows. */
 void options_sentence(const char *help, const char *const *choices, char *sentence,
                       size_t capacity);
+/* The manual page's section on events, from their table (options_events.c). */
+void options_print_events(FILE *stream);
 
 /* parse() of the rows with values of a form of their own (options_set.c). */
 int options_set_stages(const char *value, bool from_environment, struct options *options,

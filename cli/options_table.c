@@ -58,6 +58,8 @@ _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_ALWAYS == 1 && PROGRESS_NEVER == 2
                "the choices of --progress are in the order of enum progress_mode");
 static const char *const helps[] = {"short", "all", NULL};
 _Static_assert(HELP_SHORT == 1 && HELP_ALL == 2, "the choices of --help, counted from 1");
+static const char *const stats_formats[] = {"table", "json", NULL};
+_Static_assert(STATS_TABLE == 1 && STATS_JSON == 2, "the choices of --stats, counted from 1");
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const algorithms[] = {DIGEST_LIST(LIST_NAME) NULL};
 _Static_assert((int)DIGEST_COUNT <= OPTIONS_ALGORITHMS_MAX, "all can be asked for at once");
@@ -369,30 +371,49 @@ static const struct option_row option_table[] = {
     {.name = "progress", .argument = "WHEN", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_CHOICE, .offset = FIELD(progress), .choices = progresses,
      .help = "auto (on a terminal), always, never or json",
-     .man = "The default is auto: a bar if standard error is a terminal, else nothing. json: "
-            "status events on standard error."},
+     .man = "The default is auto: if standard error is a terminal a bar, of two lines where there "
+            "is room for them, or a line now and then on a terminal that can draw none "
+            "(TERM=dumb); else nothing. always: lines where there is no terminal. json: events on "
+            "standard error in place of all messages (see Events). USR1 asks for one line of "
+            "status in any case."},
     {.name = "progress-interval", .argument = "TIME", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_DURATION, .offset = FIELD(progress_interval_ns), .minimum = 100 * MS,
-     .maximum = DAY, .help = "time between updates (default 1s)"},
-    {.name = "quiet", .letter = 'q', .verbs = WALKS | UNPACKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
-     .offset = FIELD(quiet), .help = "no progress and no summary"},
+     .maximum = DAY, .help = "time between lines or events (default 1s)"},
+    {.name = "progress-fd", .argument = "N", .verbs = JOBS, .group = GROUP_PROGRESS,
+     .kind = OPTION_COUNT, .offset = FIELD(progress_fd), .minimum = 2, .maximum = PROGRESS_FD_MAX,
+     .help = "write progress events to descriptor N, too",
+     .man = "For programs that start treemill and show its progress themselves: N is a pipe that "
+            "they read. The events are start, status and summary. A reader that has gone or does "
+            "not keep up loses events; the job does not wait for it."},
+    {.name = "scan-first", .verbs = WALKS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
+     .offset = FIELD(scan_first), .help = "count all files before the work begins",
+     .man = "So the total is exact from the start, at the price of a second walk. Otherwise the "
+            "total is counted beside the work, if that takes longer than a moment and shows its "
+            "progress, and is a lower bound until then. It takes operands, and lists that are "
+            "regular files."},
+    {.name = "quiet", .letter = 'q', .verbs = WALKS | UNPACKS, .group = GROUP_PROGRESS,
+     .kind = OPTION_FLAG, .offset = FIELD(quiet), .help = "no progress and no summary"},
     {.name = "verbose", .letter = 'v', .verbs = BIT(VERB_LIST), .group = GROUP_PROGRESS,
      .kind = OPTION_FLAG, .offset = FIELD(long_list),
      .help = "mode, owner, size and time of each member"},
     {.name = "verbose", .letter = 'v', .verbs = TREES | EXTRACT, .group = GROUP_PROGRESS,
-     .kind = OPTION_FLAG, .offset = FIELD(verbose), .help = "tell what was chosen, and why"},
+     .kind = OPTION_FLAG, .offset = FIELD(verbose), .help = "tell what was chosen, and why",
+     .man = "When a job of some seconds was held up by one of its stages, and another flag would "
+            "have helped, the last line says so."},
     {.name = "color", .argument = "WHEN", .verbs = JOBS, .group = GROUP_PROGRESS,
      .kind = OPTION_CHOICE, .offset = FIELD(color), .choices = colors,
      .help = "auto (on a terminal), always or never",
-     .man = "The default is auto, or never if NO_COLOR is set."},
+     .man = "The default is auto, or never if NO_COLOR is set or TERM is dumb."},
     {.name = "json", .verbs = JOBS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(json), .help = "report as events, one JSON object a line",
-     .man = "The events are start, status, file, error and summary. A name that is not UTF-8 is "
-            "given as path_b64, in base64."},
+     .man = "They go to standard output: start, status, file, error, message and summary (see "
+            "Events). A name that is not UTF-8 is given as path_b64, in base64."},
     {.name = "json", .verbs = BIT(VERB_INFO), .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
      .offset = FIELD(json), .help = "print one JSON object"},
-    {.name = "stats", .verbs = JOBS, .group = GROUP_PROGRESS, .kind = OPTION_FLAG,
-     .offset = FIELD(stats), .help = "table of the stages: work, waiting, queues"},
+    {.name = "stats", .argument = "FORMAT", .verbs = JOBS, .group = GROUP_PROGRESS,
+     .kind = OPTION_CHOICE, .offset = FIELD(stats), .choices = stats_formats, .optional = true,
+     .help = "work, waiting, queues of the stages: table, json",
+     .man = "Printed on standard error when the job is over, as a table if nothing is said."},
 
     /* General */
     {.name = "help", .letter = 'h', .argument = "EXTENT", .verbs = EVERY, .group = GROUP_GENERAL,
@@ -441,7 +462,7 @@ void options_defaults(struct options *options)
         .max_members = 100000000,
         .max_ratio = 10000,
         .progress = PROGRESS_AUTO,
-        .progress_interval_ns = 1000 * MS,
+        .progress_fd = PROGRESS_FD_NONE,
         .color = COLOR_AUTO,
     };
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/report.h"
 #include "stages/target.h"
 
 /* Large enough that a pipe or file sees few calls, small enough to be nothing beside the slabs. */
@@ -18,6 +19,7 @@ struct output {
     int fd;
     int error;             /* first -errno; kept */
     struct target *target; /* NULL: standard output */
+    bool shares_terminal;  /* with the report */
     size_t used;
     uint8_t buffer[BUFFER_BYTES];
 };
@@ -66,6 +68,8 @@ int output_open(const struct output_options *options, struct output **out)
         }
         output->fd = target_fd(output->target);
     }
+    output->shares_terminal = !output->target && options->report && isatty(output->fd) &&
+                              isatty(report_fd(options->report));
     *out = output;
     return 0;
 }
@@ -87,10 +91,20 @@ static int write_all(int fd, const uint8_t *data, size_t bytes)
     return 0;
 }
 
+static int put_out(struct output *output, const uint8_t *data, size_t bytes)
+{
+    if (!bytes || !output->shares_terminal)
+        return write_all(output->fd, data, bytes);
+    report_begin_data(output->options.report);
+    int error = write_all(output->fd, data, bytes);
+    report_end_data(output->options.report, data[bytes - 1] == '\n');
+    return error;
+}
+
 int output_flush(struct output *output)
 {
     if (!output->error)
-        output->error = write_all(output->fd, output->buffer, output->used);
+        output->error = put_out(output, output->buffer, output->used);
     output->used = 0;
     return output->error;
 }
@@ -102,7 +116,7 @@ int output_write(struct output *output, const void *data, size_t bytes)
     if (output->error)
         return output->error;
     if (bytes >= BUFFER_BYTES)
-        return output->error = write_all(output->fd, data, bytes);
+        return output->error = put_out(output, data, bytes);
     memcpy(output->buffer + output->used, data, bytes);
     output->used += bytes;
     return 0;

@@ -13,11 +13,15 @@
 #include "stages/walk.h"
 
 struct output;
+struct report;
 
 struct output_options {
     const char *path; /* NULL or "-": standard output; must outlive the output */
     bool replace;     /* an existing file */
     bool sync;        /* on disk before output_publish() returns */
+    /* If its bar may be on the terminal that standard output is: it makes way. May be NULL; must
+     * outlive the output. */
+    struct report *report;
 };
 
 /* 0 or -errno; -EEXIST: the file is there and must not be replaced. */

@@ -302,6 +302,7 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     char text[96];
     struct source source = look_at_source(request->first_path);
+    plan->is_rotational = source.is_rotational;
 
     struct plan_choice listing = choose_listing(&source, plan->cpus.usable, text);
     plan_set_stage(plan, LANE_SCAN, STAGE_SCAN, &scan_stage, request->scan,

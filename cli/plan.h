@@ -31,6 +31,7 @@ struct plan {
     /* Which option each stage of each lane belongs to. */
     enum stage_kind kind[GRAPH_LANES_MAX][LANE_STAGES_MAX];
     unsigned main_stage; /* of the data lane: whose bytes are the job's progress */
+    bool is_rotational;  /* what is read */
     /* Why each stage runs as it does, for -v and --stats. */
     char why[STAGE_COUNT][256];
 };

@@ -6,8 +6,9 @@
  * busy shares) up to date; that and the drawing is all the work, the stages only count. The pure
  * parts, progress_estimate() and progress_render(), know neither clock nor terminal.
  *
- * The clock of the estimates stands still while the process is stopped (Ctrl-Z): the thread is
- * stopped with it, and a tick that comes far too late is counted as one tick.
+ * The clock of the estimates stands still while the process is stopped. Of Ctrl-Z it is told by
+ * progress_suspend() and progress_resume(); a SIGSTOP is seen by a tick that comes far too late,
+ * which is counted as one tick.
  *
  * Locks: the progress lock guards the estimates and is taken before the report's; sample() is
  * called under it and must not call progress or report functions.
@@ -20,12 +21,19 @@
 #include <stdint.h>
 
 #include "cli/report.h"
+#include "stages/in_work.h"
 
 #define PROGRESS_MAX_STAGES  8
 #define PROGRESS_MAX_COLUMNS 400
-/* Room for any rendered line: 3 bytes a column for block characters, and colour sequences. */
-#define PROGRESS_LINE_CAPACITY (PROGRESS_MAX_COLUMNS * 3 + 64)
-#define PROGRESS_ETA_UNKNOWN   UINT64_MAX
+/* Room for any rendered line: 3 bytes a column for block characters, 4 for those of a name, and
+ * colour sequences. */
+#define PROGRESS_LINE_CAPACITY (PROGRESS_MAX_COLUMNS * 4 + 64)
+/* From these sizes of a terminal on the bar has a second line. */
+#define PROGRESS_TWO_LINES_COLUMNS 60
+#define PROGRESS_TWO_LINES_ROWS    10
+#define PROGRESS_ETA_UNKNOWN       UINT64_MAX
+
+#define PROGRESS_FRAME_CAPACITY (2 * (size_t)PROGRESS_LINE_CAPACITY)
 
 /* What the sampler fills in, from atomic counters, without a common instant: the values may
  * contradict each other by what happens between two loads. The struct arrives zeroed. */
@@ -33,8 +41,10 @@ struct progress_snapshot {
     uint64_t files_done, files_total;
     uint64_t bytes_done, bytes_total;
     uint64_t errors;
-    bool totals_final;     /* the scan has finished */
-    uint64_t output_bytes; /* 0: unused */
+    bool totals_final;       /* the scan has finished */
+    uint64_t output_bytes;   /* 0: unused */
+    uint64_t coded_bytes;    /* of input, that output_bytes was made of by compressing; 0: unused */
+    struct in_work *in_work; /* where the name of a file in work comes from, or NULL */
     unsigned stage_count;
     struct {
         const char *name; /* must outlive the progress */
@@ -51,14 +61,17 @@ struct progress_view {
     uint64_t bytes_done, bytes_total;
     uint64_t errors;
     bool totals_final;
+    bool is_last; /* the job is over, and these are its figures */
     uint64_t output_bytes;
+    double ratio;      /* of what is compressed to what it was; < 0: none to tell */
     double share;      /* 0 to 1; meaningful when totals_final */
     double rate;       /* bytes a second, of the last seconds */
     double mean;       /* bytes a second, since the start */
     double files_rate; /* files a second, of the last seconds */
     uint64_t eta_ns;   /* or PROGRESS_ETA_UNKNOWN */
     uint64_t elapsed_ns;
-    int bottleneck; /* index of the stage that limits the job, or -1 */
+    int bottleneck;      /* index of the stage that limits the job, or -1 */
+    const char *in_work; /* a file in work, or NULL; borrowed */
     unsigned stage_count;
     struct {
         const char *name;
@@ -77,6 +90,7 @@ struct progress_estimator {
     double bytes_rate, files_rate, work_rate, rate_weight;
     double eta_seconds; /* what is shown; < 0: unknown */
     double busy[PROGRESS_MAX_STAGES], busy_weight;
+    char in_work[IN_WORK_BYTES + 1]; /* the last name that came */
 };
 
 /* Takes in a snapshot `passed_ns` after the last one and fills `view` (verb excepted).
@@ -91,19 +105,21 @@ enum progress_flags {
     PROGRESS_COLOR = 2,
 };
 
-/* One frame of the bar: at most columns - 1 columns wide, no control bytes but colours. Fields that
- * do not fit are dropped, the least important first; where little changes, fields keep their place.
- * snprintf's contract, except that nothing is cut: a capacity below PROGRESS_LINE_CAPACITY may drop
- * fields as a narrow terminal does, so the result is always < capacity. */
-size_t progress_render(const struct progress_view *view, unsigned columns, unsigned flags,
-                       char *out, size_t capacity);
+/* One frame of the bar, of one line, or two where the terminal has the room: they are separated by
+ * a newline, and it is no control byte otherwise but colours. Each is at most columns - 1 columns
+ * wide. Fields that do not fit are dropped, the least important first; where little changes, fields
+ * keep their place. snprintf's contract, except that nothing is cut: a capacity below
+ * PROGRESS_LINE_CAPACITY a line may drop fields as a narrow terminal does, so the result is always
+ * < capacity. */
+size_t progress_render(const struct progress_view *view, unsigned columns, unsigned rows,
+                       unsigned flags, char *out, size_t capacity);
 
 /* The same facts as one plain line, for SIGUSR1 and for logs; snprintf's contract. */
 size_t progress_status_line(const struct progress_view *view, unsigned flags, char *out,
                             size_t capacity);
 
 enum progress_mode {
-    PROGRESS_AUTO,   /* a bar on a terminal that can draw one, else nothing */
+    PROGRESS_AUTO, /* a bar on a terminal, lines now and then on one that cannot draw, or nothing */
     PROGRESS_ALWAYS, /* a bar, or plain lines where there is no such terminal */
     PROGRESS_NEVER,
     PROGRESS_JSON, /* status events on standard error */
@@ -111,13 +127,15 @@ enum progress_mode {
 
 struct progress_options {
     enum progress_mode mode;
-    uint64_t interval_ns; /* between lines and events, 0: 1 s; at least 100 ms. Not for the bar */
+    uint64_t interval_ns; /* between lines and events; 0: 1 s, or 10 s for lines on a terminal; at
+                             least 100 ms. Not for the bar */
     bool is_terminal;     /* standard error is one */
     bool utf8;            /* what the terminal shows */
     bool color;
-    const char *verb;      /* "hash"; must outlive the progress */
-    struct report *report; /* where standard error is; must outlive the progress */
-    struct events *events; /* further sink for status events, or NULL */
+    const char *verb;        /* "hash"; must outlive the progress */
+    struct report *report;   /* where standard error is; must outlive the progress */
+    struct events *events;   /* further sink for status events, or NULL */
+    struct watcher *watcher; /* likewise, of --progress-fd */
 };
 
 struct progress;
@@ -125,7 +143,7 @@ struct progress;
 typedef void progress_sampler(void *context, struct progress_snapshot *out);
 
 /* Starts the clock, and a thread if the mode has use for one (a thread that cannot be started only
- * means that nothing is drawn). NULL: no memory. `context` must live until progress_stop(). */
+ * costs the display). `context` must stay valid until progress_finish(). NULL: no memory. */
 struct progress *progress_start(const struct progress_options *options, progress_sampler *sample,
                                 void *context);
 
@@ -133,8 +151,20 @@ struct progress *progress_start(const struct progress_options *options, progress
  * handler itself. With PROGRESS_JSON it is an event. */
 void progress_print_status(struct progress *progress);
 
-/* Ends the thread and erases the bar; lines and events get a last one with the final counts. Frees
- * everything; NULL is allowed. The caller guarantees that nobody else still uses it. */
+/* The process is about to be stopped: takes the bar away and stops the clock. Then, when it goes
+ * on: starts the clock again, and draws. From one thread, which is no handler. */
+void progress_suspend(struct progress *progress);
+void progress_resume(struct progress *progress);
+/* The terminal has another size: draws at once, if that is not too soon after the last time. */
+void progress_resized(struct progress *progress);
+
+/* How long the process was stopped, as far as it is known. NULL: 0. */
+uint64_t progress_stopped_ns(struct progress *progress);
+
+/* Ends the thread and erases the bar. After it, no other thread may use the progress. NULL is
+ * allowed. */
 void progress_stop(struct progress *progress);
+/* Lines and events get a last one, of the final counts. Frees everything; NULL is allowed. */
+void progress_finish(struct progress *progress);
 
 #endif

@@ -107,6 +107,9 @@ static void fill_counts(struct progress_view *view, const struct progress_snapsh
     view->totals_final = snapshot->totals_final;
     view->errors = snapshot->errors;
     view->output_bytes = snapshot->output_bytes;
+    view->ratio = snapshot->coded_bytes && snapshot->output_bytes
+                      ? (double)snapshot->output_bytes / (double)snapshot->coded_bytes
+                      : -1;
     double total = work_of(view->files_total, view->bytes_total);
     view->share = total > 0            ? work_of(view->files_done, view->bytes_done) / total
                   : view->totals_final ? 1
@@ -145,6 +148,9 @@ void progress_estimate(struct progress_estimator *estimator,
     }
     if (view->elapsed_ns > 0)
         view->mean = (double)view->bytes_done * 1e9 / (double)view->elapsed_ns;
+    if (now.in_work)
+        in_work_take(now.in_work, estimator->in_work);
+    view->in_work = estimator->in_work[0] ? estimator->in_work : NULL;
     view->stage_count = now.stage_count;
     for (unsigned i = 0; i < now.stage_count; i++) {
         view->stage[i].name = now.stage[i].name;

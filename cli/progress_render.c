@@ -1,13 +1,13 @@
 /* The bar and the status line: pure functions from a view to a text.
  *
- * A frame is made of fields. They are chosen in the order of their priority as long as they fit,
- * shown in the order of their place, and the bar in the middle takes the columns that are left.
- * Numbers are padded to the width they can reach, so fields do not come, go and wander from frame
- * to frame.
+ * A line of a frame is made of fields. They are chosen in the order of their priority as long as
+ * they fit, shown in the order of their place, and the bar and the name of the file in work take
+ * the columns that are left. Numbers are padded to the width they can reach, so fields do not come,
+ * go and wander from frame to frame.
  */
 #include "cli/progress.h"
 
-#include "cli/line.h"
+#include "cli/progress_private.h"
 #include "cli/units.h"
 #include "stages/text.h"
 
@@ -21,28 +21,36 @@ enum field {
     FIELD_BAR,
     FIELD_FILES,
     FIELD_BYTES,
-    FIELD_RATIO,
     FIELD_RATE,
     FIELD_MEAN,
+    FIELD_RATIO,
     FIELD_ELAPSED,
     FIELD_ETA,
     FIELD_ERRORS,
     FIELD_BOTTLENECK,
     FIELD_STAGES,
+    FIELD_NAME,
     FIELD_COUNT
 };
 
-static const enum field by_priority[FIELD_COUNT] = {
-    FIELD_PERCENT, FIELD_ERRORS,     FIELD_RATE,    FIELD_ETA,  FIELD_BYTES,
-    FIELD_BAR,     FIELD_FILES,      FIELD_ELAPSED, FIELD_VERB, FIELD_MEAN,
-    FIELD_RATIO,   FIELD_BOTTLENECK, FIELD_STAGES,
-};
+/* A line's fields by priority; FIELD_COUNT ends. */
+typedef const enum field layout[FIELD_COUNT + 1];
+static layout only_line = {FIELD_PERCENT, FIELD_ERRORS,     FIELD_RATE,    FIELD_ETA,  FIELD_BYTES,
+                           FIELD_BAR,     FIELD_FILES,      FIELD_ELAPSED, FIELD_VERB, FIELD_MEAN,
+                           FIELD_RATIO,   FIELD_BOTTLENECK, FIELD_STAGES,  FIELD_NAME, FIELD_COUNT};
+static layout first_line = {FIELD_PERCENT, FIELD_ERRORS, FIELD_RATE, FIELD_ETA,  FIELD_BYTES,
+                            FIELD_BAR,     FIELD_FILES,  FIELD_VERB, FIELD_COUNT};
+static layout second_line = {FIELD_BOTTLENECK, FIELD_MEAN,   FIELD_ELAPSED, FIELD_RATIO,
+                             FIELD_NAME,       FIELD_STAGES, FIELD_COUNT};
 
 /* Columns between the brackets. */
-#define BAR_LEAST 6u
-#define BAR_MOST  40u
+#define BAR_LEAST  6u
+#define BAR_MOST   40u
+#define NAME_LEAST 20u
 
 #define GAP 2u /* columns between fields */
+
+#define STATUS_NAME_COLUMNS 100
 
 static const uint64_t bounce_step_ns = 200000000;
 
@@ -114,7 +122,8 @@ static void append_errors(struct line *line, const struct progress_view *view, u
                 view->errors == 1 ? "" : "s", red ? "\033[0m" : "");
 }
 
-/* The text of one field; nothing: the field does not apply. The bar is made later. */
+/* The text of one field; nothing: the field does not apply. Those that take what is left are made
+ * later. */
 static void append_field(struct line *line, enum field field, const struct progress_view *view,
                          unsigned flags)
 {
@@ -137,10 +146,8 @@ static void append_field(struct line *line, enum field field, const struct progr
         append_amounts(line, view, flags, false, true);
         return;
     case FIELD_RATIO:
-        if (view->output_bytes > 0 && view->bytes_done > 0)
-            line_append(
-                line, "ratio %s",
-                units_decimal((double)view->output_bytes / (double)view->bytes_done, 3, text));
+        if (view->ratio >= 0)
+            line_append(line, "ratio %s", units_decimal(view->ratio, 3, text));
         return;
     case FIELD_RATE:
         append_rate(line, view, true);
@@ -167,6 +174,7 @@ static void append_field(struct line *line, enum field field, const struct progr
         append_stages(line, view, true);
         return;
     case FIELD_BAR:
+    case FIELD_NAME:
     case FIELD_COUNT:
         return;
     }
@@ -201,29 +209,28 @@ static void append_bar(struct line *line, const struct progress_view *view, unsi
     line_append(line, "%s%*s]", tip, (int)(inner - full - (*tip ? 1 : 0)), "");
 }
 
-size_t progress_render(const struct progress_view *view, unsigned columns, unsigned flags,
-                       char *out, size_t capacity)
+static size_t least_columns(enum field field, const struct progress_view *view, const char *text)
 {
-    if (capacity == 0)
-        return 0;
-    out[0] = '\0';
-    if (columns > PROGRESS_MAX_COLUMNS)
-        columns = PROGRESS_MAX_COLUMNS;
-    /* The last column stays free: some terminals wrap as soon as it is written. */
-    size_t room = columns > 0 ? columns - 1 : 0;
-    size_t most = capacity > 64 ? (capacity - 64) / 3 : 0;
-    if (room > most)
-        room = most;
+    if (field == FIELD_BAR)
+        return BAR_LEAST + 2;
+    if (field == FIELD_NAME)
+        return view->in_work ? NAME_LEAST : 0;
+    return text_columns(text);
+}
 
+/* A line of at most `room` columns, which is 0 or has been seen to fit into the line's buffer. */
+static void append_line(struct line *line, const enum field *by_priority,
+                        const struct progress_view *view, size_t room, unsigned flags)
+{
     char text[FIELD_COUNT][256];
     bool shown[FIELD_COUNT] = {false};
     size_t used = 0;
-    for (unsigned i = 0; i < FIELD_COUNT; i++) {
-        enum field field = by_priority[i];
+    for (; *by_priority != FIELD_COUNT; by_priority++) {
+        enum field field = *by_priority;
         struct line piece = {.out = text[field], .capacity = sizeof text[field]};
         text[field][0] = '\0';
         append_field(&piece, field, view, flags);
-        size_t width = field == FIELD_BAR ? BAR_LEAST + 2 : text_columns(text[field]);
+        size_t width = least_columns(field, view, text[field]);
         if (width == 0 || piece.length >= piece.capacity)
             continue;
         width += used > 0 ? GAP : 0;
@@ -232,19 +239,45 @@ size_t progress_render(const struct progress_view *view, unsigned columns, unsig
         shown[field] = true;
         used += width;
     }
-
-    struct line line = {.out = out, .capacity = capacity};
+    size_t left = room - used;
+    const char *gap = "";
     for (unsigned field = 0; field < FIELD_COUNT; field++) {
         if (!shown[field])
             continue;
-        if (line.length > 0)
-            line_append(&line, "%*s", (int)GAP, "");
+        line_append(line, "%s", gap);
+        gap = "  ";
         if (field == FIELD_BAR) {
-            size_t inner = BAR_LEAST + (room - used);
-            append_bar(&line, view, flags, inner < BAR_MOST ? (unsigned)inner : BAR_MOST);
+            size_t more = left < BAR_MOST - BAR_LEAST ? left : BAR_MOST - BAR_LEAST;
+            append_bar(line, view, flags, BAR_LEAST + (unsigned)more);
+            left -= more;
+        } else if (field == FIELD_NAME) {
+            progress_append_name(line, view->in_work, NAME_LEAST + left, flags);
         } else {
-            line_append(&line, "%s", text[field]);
+            line_append(line, "%s", text[field]);
         }
+    }
+}
+
+size_t progress_render(const struct progress_view *view, unsigned columns, unsigned rows,
+                       unsigned flags, char *out, size_t capacity)
+{
+    if (capacity == 0)
+        return 0;
+    out[0] = '\0';
+    struct line line = {.out = out, .capacity = capacity};
+    bool has_two = columns >= PROGRESS_TWO_LINES_COLUMNS && rows >= PROGRESS_TWO_LINES_ROWS;
+    if (columns > PROGRESS_MAX_COLUMNS)
+        columns = PROGRESS_MAX_COLUMNS;
+    /* The last column stays free: some terminals wrap as soon as it is written. */
+    size_t room = columns > 0 ? columns - 1 : 0;
+    size_t share = has_two ? capacity / 2 : capacity;
+    size_t most = share > 64 ? (share - 64) / 4 : 0;
+    if (room > most)
+        room = most;
+    append_line(&line, has_two ? first_line : only_line, view, room, flags);
+    if (has_two) {
+        line_append(&line, "\n");
+        append_line(&line, second_line, view, room, flags);
     }
     return line.length;
 }
@@ -269,12 +302,18 @@ size_t progress_status_line(const struct progress_view *view, unsigned flags, ch
         line_append(&line, ", ");
         append_errors(&line, view, flags & ~(unsigned)PROGRESS_COLOR);
     }
+    if (view->ratio >= 0)
+        line_append(&line, ", ratio %s", units_decimal(view->ratio, 3, text));
     if (view->bottleneck >= 0)
         line_append(&line, ", bottleneck %s %u%%", view->stage[view->bottleneck].name,
                     units_percent(view->stage[view->bottleneck].busy_share));
     if (view->stage_count > 0) {
         line_append(&line, "; ");
         append_stages(&line, view, false);
+    }
+    if (view->in_work && !view->is_last) {
+        line_append(&line, "; ");
+        progress_append_name(&line, view->in_work, STATUS_NAME_COLUMNS, flags);
     }
     return line.length;
 }

@@ -1,6 +1,6 @@
 #include "cli/report.h"
 
-#include "cli/units.h"
+#include "cli/line.h"
 #include "stages/text.h"
 
 #include <errno.h>
@@ -12,15 +12,19 @@
 #include <string.h>
 #include <sys/uio.h>
 
-static const char erase_line[] = "\r\033[K";
+/* While the bar is on the screen, the cursor is at the start of its first line: so all of it can be
+ * erased whatever the terminal has made of its lines when it became narrower, and a stopped or
+ * killed program leaves the cursor where the shell's next line belongs. */
+static const char erase_bar[] = "\r\033[J";
 
 struct report {
     struct report_options options; /* constant after report_create() */
     /* Statistics: any thread adds, any thread reads; they order nothing else, so relaxed. */
     _Atomic uint64_t errors, skipped;
     pthread_mutex_t lock; /* guards the bar, and the order of what is written to options.fd */
-    char bar[REPORT_BAR_CAPACITY];
-    size_t bar_length; /* 0: no bar on the screen */
+    char bar[REPORT_BAR_CAPACITY]; /* all that it takes to draw it from the start of a line */
+    size_t bar_length;             /* 0: no bar */
+    bool bar_is_hidden;            /* data on the same terminal has not come to a line's end */
 };
 
 struct report *report_create(const struct report_options *options)
@@ -106,27 +110,62 @@ static struct iovec part_of(const char *bytes, size_t length)
 static void print_lines(struct report *report, const char *lines, size_t length)
 {
     pthread_mutex_lock(&report->lock);
-    bool has_bar = report->bar_length > 0;
-    struct iovec parts[] = {part_of(erase_line, has_bar ? sizeof erase_line - 1 : 0),
-                            part_of(lines, length), part_of(report->bar, report->bar_length)};
+    bool has_bar = report->bar_length > 0 && !report->bar_is_hidden;
+    struct iovec parts[] = {part_of(erase_bar, has_bar ? sizeof erase_bar - 1 : 0),
+                            part_of(lines, length),
+                            part_of(report->bar, has_bar ? report->bar_length : 0)};
     write_parts(report->options.fd, parts, 3, false);
     pthread_mutex_unlock(&report->lock);
+}
+
+static void erase_bar_locked(struct report *report)
+{
+    struct iovec part = part_of(erase_bar, sizeof erase_bar - 1);
+    if (report->bar_length > 0 && !report->bar_is_hidden)
+        write_parts(report->options.fd, &part, 1, false);
+}
+
+/* Makes report->bar of a frame of one or two lines. */
+static void compose_bar_locked(struct report *report, const char *frame, size_t length)
+{
+    const char *newline = memchr(frame, '\n', length);
+    size_t first = newline ? (size_t)(newline - frame) : length;
+    struct line bar = {.out = report->bar, .capacity = sizeof report->bar};
+    line_append(&bar, "\r%.*s", (int)first, frame);
+    if (newline)
+        line_append(&bar, "\033[K\r\n%.*s", (int)(length - first - 1), newline + 1);
+    line_append(&bar, "\033[J%s\r", newline ? "\033[A" : "");
+    report->bar_length = bar.length < bar.capacity ? bar.length : 0;
 }
 
 void report_set_bar(struct report *report, const char *frame, size_t length)
 {
     pthread_mutex_lock(&report->lock);
-    if (length > sizeof report->bar)
-        length = 0;
     if (length > 0) {
-        memcpy(report->bar, frame, length);
-        struct iovec parts[] = {part_of("\r", 1), part_of(frame, length), part_of("\033[K", 3)};
-        write_parts(report->options.fd, parts, 3, true);
-    } else if (report->bar_length > 0) {
-        struct iovec part = part_of(erase_line, sizeof erase_line - 1);
-        write_parts(report->options.fd, &part, 1, false);
+        compose_bar_locked(report, frame, length);
+        struct iovec part = part_of(report->bar, report->bar_length);
+        if (!report->bar_is_hidden)
+            write_parts(report->options.fd, &part, 1, true);
+    } else {
+        erase_bar_locked(report);
+        report->bar_length = 0;
     }
-    report->bar_length = length;
+    pthread_mutex_unlock(&report->lock);
+}
+
+void report_begin_data(struct report *report)
+{
+    pthread_mutex_lock(&report->lock);
+    erase_bar_locked(report);
+}
+
+void report_end_data(struct report *report, bool ends_line)
+{
+    report->bar_is_hidden = !ends_line;
+    if (ends_line) {
+        struct iovec part = part_of(report->bar, report->bar_length);
+        write_parts(report->options.fd, &part, 1, true);
+    }
     pthread_mutex_unlock(&report->lock);
 }
 

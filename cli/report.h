@@ -1,8 +1,9 @@
 /* report: everything treemill says to people on standard error, and the counts of it.
  *
  * All lines go through one function, under one process-local lock, each as one write: a line never
- * mixes with another one or with the progress bar. The bar is a line without newline that stays
- * below: a message erases it, prints itself and draws it again, in the same write.
+ * mixes with another one or with the progress bar. The bar is one line or two that stay below, with
+ * the cursor at their start: a message erases them, prints itself and draws them again, in the same
+ * write.
  *
  * A report may be used by all threads of the process that made it. Worker processes send their
  * faults to the parent; they never print. The lock is a leaf: nothing else is locked under it.
@@ -66,14 +67,20 @@ void report_json(struct report *report, struct json_writer *json);
 uint64_t report_error_count(const struct report *report);
 uint64_t report_skipped_count(const struct report *report);
 
-#define REPORT_BAR_CAPACITY 2048
+#define REPORT_BAR_CAPACITY 4096
 
-/* Draws the bar, or draws it anew; the frame (at most REPORT_BAR_CAPACITY bytes) is copied, a frame
- * of length 0 takes the bar away. A terminal that would block loses the frame. For progress.c. */
+/* Draws the bar, or draws it anew; the frame (of one line, or two with a newline between them; less
+ * than REPORT_BAR_CAPACITY bytes with what it takes to draw it) is copied, one of length 0 takes
+ * the bar away. A terminal that would block loses the frame. For progress.c. */
 void report_set_bar(struct report *report, const char *frame, size_t length);
 /* The bar is not on the line any more (a shell has taken the terminal over): do not erase it. */
 void report_forget_bar(struct report *report);
 int report_fd(const struct report *report);
+
+/* Around the writing of data to the terminal that the bar is on: the bar makes way, and comes back
+ * when the data has ended with a newline. Locks the report in between. */
+void report_begin_data(struct report *report);
+void report_end_data(struct report *report, bool ends_line);
 
 /* The end of a run. The counts are given here and not taken from the report, because the errors
  * that a job counted decide its exit status. */

@@ -26,7 +26,7 @@ static struct {
     _Atomic bool stopping;
 } state = {.cancel_fd = -1};
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH};
 #define END_SECONDS 2
 
 /* nohup(1), and shells for what they put into the background, start programs with signals ignored.
@@ -34,8 +34,8 @@ static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 static bool is_ignored(int number)
 {
     struct sigaction action;
-    return number != SIGUSR1 && number != SIGUSR2 && sigaction(number, NULL, &action) == 0 &&
-           action.sa_handler == SIG_IGN;
+    bool is_ours = number == SIGUSR1 || number == SIGUSR2 || number == SIGWINCH;
+    return !is_ours && sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 static sigset_t watched_set(void)
@@ -93,6 +93,23 @@ static void end_job(int number, const sigset_t *set)
     }
 }
 
+/* Stops the process as the signal does by itself, the line being clean. All other threads have it
+ * blocked, so it comes here; and returns when the process goes on, or at once where nobody could
+ * let it go on (an orphaned process group). */
+static void stop_process(void)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    if (state.job.progress)
+        progress_suspend(state.job.progress);
+    kill(getpid(), SIGTSTP);
+    pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
+    pthread_sigmask(SIG_BLOCK, &stop, NULL);
+    if (state.job.progress)
+        progress_resume(state.job.progress);
+}
+
 static void *wait_for_signals(void *unused)
 {
     (void)unused;
@@ -103,6 +120,10 @@ static void *wait_for_signals(void *unused)
             return NULL;
         if (number == SIGUSR1 && state.job.progress)
             progress_print_status(state.job.progress);
+        if (number == SIGWINCH && state.job.progress)
+            progress_resized(state.job.progress);
+        if (number == SIGTSTP)
+            stop_process();
         if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
             end_job(number, &set);
             return NULL;

@@ -2,8 +2,9 @@
  *
  * INT, TERM, HUP: the first cancels the job, which ends in its ordinary way; a second one, or the
  * job not having ended two seconds later (a worker may hang in a dead file system), removes the
- * temporary file and ends the process at once. USR1 prints a status line. PIPE is ignored: the
- * write that failed tells.
+ * temporary file and ends the process at once. USR1 prints a status line. TSTP stops the process,
+ * once the bar has gone and the clock of the estimates stands still. WINCH draws the bar anew. PIPE
+ * is ignored: the write that failed tells.
  */
 #ifndef TREEMILL_CLI_SIGNALS_H
 #define TREEMILL_CLI_SIGNALS_H
@@ -13,7 +14,7 @@ struct tm_graph;
 
 struct signals {
     struct tm_graph *graph;    /* to cancel */
-    struct progress *progress; /* for USR1; NULL: it is ignored */
+    struct progress *progress; /* for USR1, TSTP and WINCH; or NULL */
     const char *temporary;     /* to unlink when leaving at once, or NULL */
 };
 
@@ -27,8 +28,9 @@ int signals_cancel_fd(void);
 
 /* Starts the waiting thread. `signals` is borrowed until signals_stop(). 0 or -errno. */
 int signals_start(const struct signals *signals);
-/* Ends it, if it runs, and lets INT, TERM and HUP do again what they did before signals_block(),
- * unless one of them has ended the job: whatever comes after it, the program is not deaf. */
+/* Ends it, if it runs, and lets INT, TERM, HUP and TSTP do again what they did before
+ * signals_block(), unless one of them has ended the job: whatever comes after it, the program is
+ * not deaf. */
 void signals_stop(void);
 
 /* The signal that ended the job, or 0. */

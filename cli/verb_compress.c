@@ -41,6 +41,7 @@ static void fail_stream(struct compress_verb *verb, struct tm_fault fault)
         verb->fault = fault;
     codec_stream_destroy(verb->stream);
     verb->stream = NULL;
+    job_show_open(&verb->job, 0, 0);
     stream_out_drop(&verb->out);
 }
 
@@ -71,8 +72,11 @@ static void end_stream(struct compress_verb *verb, const char *path, struct file
         error = stream_out_publish(&verb->out, path, file);
     if (error)
         fail_stream(verb, fault_system(TM_OP_WRITE, error));
-    else
-        verb->job.output_bytes += bytes;
+    job_show_open(&verb->job, 0, 0);
+    if (!error) {
+        job_add(&verb->job.output_bytes, bytes);
+        job_add(&verb->job.coded_bytes, verb->input_bytes);
+    }
     codec_stream_destroy(verb->stream);
     verb->stream = NULL;
 }
@@ -106,6 +110,7 @@ static void take_chunk(struct compress_verb *verb, const struct item_view *view)
         if (!error)
             error = codec_stream_add(verb->stream, &made->block);
         verb->input_bytes += file->data_bytes;
+        job_show_open(&verb->job, verb->input_bytes, verb->out.bytes);
         if (error)
             fail_stream(verb, fault_system(TM_OP_WRITE, error));
     }
@@ -136,8 +141,10 @@ static int take_record(struct compress_verb *verb, const struct item_view *view,
         return 0;
     if (!job_take_record(job, view, file))
         return 0;
-    if (!batch_is_chunk(view))
-        job->output_bytes += squeezed_of(&verb->squeeze, view, index)->bytes;
+    if (!batch_is_chunk(view)) {
+        job_add(&job->output_bytes, squeezed_of(&verb->squeeze, view, index)->bytes);
+        job_add(&job->coded_bytes, file->data_bytes);
+    }
     int error = manifest_out_add(verb->manifest, view, index, false);
     if (!error && job->events)
         error = job_send_event(job, job->options->manifest ? &verb->hash : NULL, view, index);
@@ -206,6 +213,7 @@ static bool choose_output(struct compress_verb *verb)
         return false;
     }
     verb->out.placing = verb->to_stdout ? NULL : &verb->place.placing;
+    verb->job.streams_output = verb->to_stdout;
     return true;
 }
 

@@ -107,6 +107,15 @@ static bool follow_stream(struct create_verb *verb, const struct item_view *view
     return !verb->stream_is_left_out;
 }
 
+/* For the display: how large the archive is so far, and what went into it. */
+static void show_size(struct create_verb *verb, const struct item_view *view)
+{
+    atomic_store_explicit(&verb->job.output_bytes, archive_out_bytes(verb->archive),
+                          memory_order_relaxed);
+    if (verb->pack.is_compressed)
+        job_add(&verb->job.coded_bytes, view->item->bytes);
+}
+
 static int take_batch(void *context, const struct item_view *view)
 {
     struct create_verb *verb = context;
@@ -115,8 +124,10 @@ static int take_batch(void *context, const struct item_view *view)
         batch_is_chunk(view) ? follow_stream(verb, view) : !fault_is_set(view->item->fault);
     int error = 0;
     archive_out_skip(verb->archive, view);
-    if (is_wanted && !verb->job.failed)
+    if (is_wanted && !verb->job.failed) {
         error = archive_out_add(verb->archive, view);
+        show_size(verb, view);
+    }
     for (unsigned i = 0; i < batch->file_count && !error && !verb->job.failed; i++)
         error = take_record(verb, view, i);
     return job_end_batch(&verb->job, view, error);
@@ -224,7 +235,7 @@ static int list_entry(void *context, const char *path, const struct file_record 
 
 static void dry_run(struct create_verb *verb, struct names *names)
 {
-    struct output_options standard_output = {0};
+    struct output_options standard_output = {.report = verb->job.report};
     int error = output_open(&standard_output, &verb->job.output);
     if (error)
         job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, error));

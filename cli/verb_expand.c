@@ -63,7 +63,7 @@ static void take_chunk(struct expand_verb *verb, const struct item_view *view)
     if (verb->is_open && !verb->expand.tests)
         error = stream_out_write(&verb->out, expanded_data(&verb->expand, view), (size_t)bytes);
     if (verb->is_open)
-        verb->job.output_bytes += bytes;
+        job_add(&verb->job.output_bytes, bytes);
     if (!error && view->item->last && verb->is_open && !verb->expand.tests)
         error = stream_out_publish(&verb->out, path, file);
     if (error)
@@ -108,7 +108,7 @@ static int take_record(struct expand_verb *verb, const struct item_view *view, u
     if (!job_take_record(job, view, file))
         return 0;
     if (!batch_is_chunk(view))
-        job->output_bytes += expanded_of(&verb->expand, view, index)->bytes;
+        job_add(&job->output_bytes, expanded_of(&verb->expand, view, index)->bytes);
     if (file->flags & FILE_TRAILING) { /* which may be members that were damaged: it stays */
         report_warning(job->report, path, "trailing garbage ignored");
         job->changed++;
@@ -140,6 +140,8 @@ static int take_batch(void *context, const struct item_view *view)
         error = write_to_stdout(verb, view);
     for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
         error = take_record(verb, view, i);
+    job_add(&verb->job.sink_bytes, view->item->bytes);
+    atomic_store_explicit(&view->item->live_bytes, 0, memory_order_relaxed);
     return job_end_batch(&verb->job, view, error);
 }
 
@@ -165,6 +167,7 @@ static bool choose_output(struct expand_verb *verb)
         .leaves_whole = to_stdout,
     };
     verb->out.placing = to_stdout ? NULL : &verb->expand.placing;
+    verb->job.streams_output = verb->job.counts_in_sink = to_stdout;
     return true;
 }
 

@@ -63,7 +63,7 @@ static int take_record(struct extract_verb *verb, const struct item_view *view, 
     if (!job_take_record(job, view, file))
         return 0;
     if (file->state == FILE_STREAM) /* its bytes did not go through the stage that counts */
-        atomic_fetch_add_explicit(&job->stdin_bytes, file->stat.size_bytes, memory_order_relaxed);
+        job_add(&job->unsized_bytes, file->stat.size_bytes);
     place_digests(verb, view, index);
     error = manifest_out_add(verb->manifest, view, index, false);
     return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;

@@ -125,6 +125,7 @@ static bool open_output(struct hash_verb *verb)
         .path = options->dry_run ? NULL : options->output, /* a list of names is no manifest */
         .replace = options->force,
         .sync = options->fsync != FSYNC_NONE,
+        .report = verb->job.report,
     };
     int error = output_open(&output, &verb->job.output);
     if (error == -EEXIST)

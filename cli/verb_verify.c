@@ -152,6 +152,9 @@ static int take_record(struct verify_verb *verb, const struct item_view *view,
     const char *path = batch_path(view, file);
     bool is_end = !batch_is_chunk(view) || view->item->last;
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
+    bool was_found = is_end && !(file->flags & FILE_NOT_FILE);
+    if (was_found && (is_missing(fault) || is_no_file(fault))) /* and has gone since */
+        job_add(&job->files_done, 1);
     if (is_end && is_missing(fault))
         return take_missing(job, path, file->path_bytes, fault);
     if (is_end && is_no_file(fault))
@@ -218,7 +221,7 @@ static bool prepare(struct verify_verb *verb, const struct options *options)
         job_usage(&verb->job, "%s", error_text);
         return false;
     }
-    struct output_options output = {0};
+    struct output_options output = {.report = verb->job.report};
     error = output_open(&output, &verb->job.output);
     if (error)
         job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, error));

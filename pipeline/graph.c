@@ -406,6 +406,14 @@ void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *samp
     }
 }
 
+uint64_t lane_live_bytes(const struct tm_lane *lane)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < lane->setup.items; i++)
+        bytes += load(&lane->items[i].live_bytes);
+    return bytes;
+}
+
 bool graph_worker(const struct tm_graph *graph, unsigned number, const char **stage, int *pid)
 {
     if (number >= graph->slot_count)

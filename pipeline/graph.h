@@ -248,6 +248,9 @@ struct stage_sample {
 };
 unsigned lane_stage_count(const struct tm_lane *lane);
 void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *sample);
+/* Bytes done of items whose steps take long and that lane_sample() does not know of yet. Any
+ * thread, at any time. */
+uint64_t lane_live_bytes(const struct tm_lane *lane);
 const char *lane_stage_name(const struct tm_lane *lane, unsigned stage);
 /* What the stage's workers are confined to. */
 enum confinement lane_confinement(const struct tm_lane *lane, unsigned stage);

@@ -205,6 +205,7 @@ static int prepare_acquired(struct tm_lane *lane, enum queue_result result, uint
     item->tries = 0;
     item->fault = TM_NO_FAULT;
     item->bytes = 0;
+    atomic_store_explicit(&item->live_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&item->stage, STAGE_NONE, memory_order_relaxed);
     return 0;
 }

@@ -67,6 +67,10 @@ struct tm_item {
     /* Written by the owner, handed on under the queues' locks. */
     struct tm_fault fault; /* the item as a whole failed: stages after it leave it alone */
     uint64_t bytes;        /* payload, for the counters */
+    /* Written by the owner during a step that may take long, read by samplers at any time, relaxed:
+     * a figure for people, from which nothing is inferred. How many bytes of the item are done; 0
+     * again when they are counted in `bytes`. */
+    _Atomic uint64_t live_bytes;
     /* Links of the queue that holds it, guarded by that queue's lock. */
     uint32_t next;
     uint32_t previous;

@@ -124,6 +124,8 @@ _Noreturn static void nursery_main(struct nursery *nursery)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, &nursery->worker_mask);
+    /* The main process may have it blocked, to do something first: a worker has nothing to do. */
+    sigdelset(&nursery->worker_mask, SIGTSTP);
     signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us: deaths would not be told */
     nursery->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (nursery->signal_fd < 0)

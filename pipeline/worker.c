@@ -10,6 +10,7 @@ void worker_count_item(struct worker_slot *slot, unsigned k, const struct item_v
 {
     slot_add(&slot->stage[k].items, 1);
     slot_add(&slot->stage[k].bytes, view->item->bytes);
+    atomic_store_explicit(&view->item->live_bytes, 0, memory_order_relaxed);
 }
 
 int worker_open(struct tm_worker *worker, struct tm_group *group, uint16_t number)

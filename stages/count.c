@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "stages/batch.h"
+#include "stages/extents.h"
+#include "stages/links.h"
 #include "stages/opener.h"
 #include "stages/scan.h"
 #include "stages/select.h"
@@ -98,11 +100,54 @@ static size_t pop(struct counter *counter)
     return end;
 }
 
-static void count_file(const struct count_setup *setup, uint64_t bytes)
+static void add_file(const struct count_setup *setup, uint64_t bytes)
 {
     struct walk_totals *totals = setup->totals;
     atomic_fetch_add_explicit(&totals->files, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&totals->bytes, bytes, memory_order_relaxed);
+}
+
+static bool is_left_out(const struct count_setup *setup, const struct stat *status)
+{
+    for (unsigned i = 0; i < setup->left_out_count; i++)
+        if (status->st_ino == setup->left_out[i].inode &&
+            status->st_dev == setup->left_out[i].device)
+            return true;
+    return false;
+}
+
+/* What the walk would have read of a file that may have holes. */
+static uint64_t data_bytes(const char *path, const struct file_stat *stat)
+{
+    struct archive_extent *extents;
+    size_t count;
+    uint64_t bytes = 0;
+    if (!extents_are_likely(stat) || extents_find(path, strlen(path), stat, &extents, &count) != 1)
+        return stat->size_bytes;
+    for (size_t i = 0; i < count; i++)
+        bytes += extents[i].bytes;
+    free(extents);
+    return bytes;
+}
+
+/* A regular file. False: out of memory. */
+static bool count_file(const struct count_setup *setup, const char *path, const struct stat *status)
+{
+    struct file_stat stat = {
+        .size_bytes = (uint64_t)status->st_size,
+        .inode = status->st_ino,
+        .device = status->st_dev,
+        .blocks = (uint64_t)status->st_blocks,
+        .links = (uint32_t)status->st_nlink,
+    };
+    const struct link_note *first = NULL;
+    if (is_left_out(setup, status))
+        return true;
+    if (setup->links && stat.links > 1 && links_meet(setup->links, &stat, "", 0, &first) < 0)
+        return false;
+    if (!first)
+        add_file(setup, setup->finds_holes ? data_bytes(path, &stat) : stat.size_bytes);
+    return true;
 }
 
 /* The rules of the walk: see wants_file() and wants_directory() there. */
@@ -144,10 +189,11 @@ static bool take_entry(struct counter *counter, const struct place *place,
     if (is_directory)
         return !wants(counter, place, name, &status, true) ||
                push(counter, place->path_bytes, name, strlen(name));
-    if (S_ISREG(status.st_mode) && place->path_bytes + strlen(name) <= BATCH_PATH_MAX &&
-        wants(counter, place, name, &status, false))
-        count_file(counter->setup, (uint64_t)status.st_size);
-    return true;
+    if (!S_ISREG(status.st_mode) || place->path_bytes + strlen(name) > BATCH_PATH_MAX ||
+        !wants(counter, place, name, &status, false))
+        return true;
+    memcpy(counter->path + place->path_bytes, name, strlen(name) + 1);
+    return count_file(counter->setup, counter->path, &status);
 }
 
 static bool is_cache_directory(const struct counter *counter, int directory)
@@ -163,7 +209,8 @@ static bool is_cache_directory(const struct counter *counter, int directory)
     return got == (ssize_t)sizeof start && select_is_cache_tag(start, sizeof start);
 }
 
-/* Not a loop, not another file system: then it is the innermost ancestor from now on. */
+/* Not a loop, not another file system, not the job's own output: then it is the innermost ancestor
+ * from now on. */
 static bool enter(struct counter *counter, const struct place *place, bool *enough)
 {
     struct stat status;
@@ -177,6 +224,8 @@ static bool enter(struct counter *counter, const struct place *place, bool *enou
         if (counter->ancestors[i].inode == status.st_ino &&
             counter->ancestors[i].device == status.st_dev)
             return false;
+    if (counter->ancestor_count && is_left_out(counter->setup, &status))
+        return false;
     if (counter->setup->one_file_system && counter->ancestor_count &&
         counter->ancestors[0].device != status.st_dev)
         return false;
@@ -242,15 +291,18 @@ bool count_operand(const struct count_setup *setup, const char *operand)
 {
     struct stat status;
     size_t bytes = strlen(operand);
+    int flags = setup->all_kinds && !setup->follow_links ? AT_SYMLINK_NOFOLLOW : 0;
     if (strcmp(operand, "-") == 0) {
-        count_file(setup, 0);
+        add_file(setup, 0);
         return true;
     }
-    if (!bytes || bytes > SCAN_PATH_MAX || stat(operand, &status) < 0)
+    if (!bytes || bytes > SCAN_PATH_MAX || fstatat(AT_FDCWD, operand, &status, flags) < 0)
         return true;
     if (S_ISDIR(status.st_mode))
-        return count_tree(setup, operand, bytes);
-    if (S_ISREG(status.st_mode) || setup->read_special)
-        count_file(setup, S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0);
+        return setup->directories_fail || count_tree(setup, operand, bytes);
+    if (S_ISREG(status.st_mode))
+        return count_file(setup, operand, &status);
+    if (setup->read_special && !S_ISLNK(status.st_mode))
+        add_file(setup, 0);
     return true;
 }

@@ -11,12 +11,16 @@
 
 #include "stages/walk.h"
 
+struct links;
 struct selection;
 
 struct count_setup {
     const struct selection *selection;
     /* As in struct walk_setup. */
-    bool follow_links, one_file_system, read_special;
+    bool follow_links, one_file_system, read_special, all_kinds, finds_holes, directories_fail;
+    const struct walk_place *left_out;
+    unsigned left_out_count;
+    struct links *links;        /* finds_links: for all operands of a count; NULL: does not */
     struct walk_totals *totals; /* `final` is left alone */
     const _Atomic bool *stop;   /* set by any thread, to end it early */
 };

@@ -42,6 +42,7 @@ struct expander {
     struct publisher publisher;
     struct decode_step step;
     uint64_t read_bytes, written_bytes;
+    uint64_t done_bytes; /* read of the item's files before this one */
 };
 
 static size_t table_bytes(const struct batch_shape *shape)
@@ -351,6 +352,8 @@ static void has_read(struct expander *expander, const struct item_view *view,
         return;
     }
     expander->read_bytes += (uint64_t)got;
+    atomic_store_explicit(&view->item->live_bytes, expander->done_bytes + expander->read_bytes,
+                          memory_order_relaxed);
     expander->step.input = expander->input;
     expander->step.input_bytes = (size_t)got;
     if (expander->at_start && !begin_stream(expander, file, got == 0, chain))
@@ -396,6 +399,11 @@ static void advance(struct expander *expander, const struct item_view *view, str
         break;
     case EXPANDER_CLOSED:
         chain->count = 0;
+        if (file->flags & FILE_READ_ONCE) { /* which had no size before */
+            file->stat.size_bytes = expander->read_bytes;
+            view->item->bytes += expander->read_bytes;
+        }
+        expander->done_bytes += expander->read_bytes;
         expander->index++;
         expander->phase = EXPANDER_NEXT;
         break;
@@ -408,6 +416,7 @@ static bool expander_step(void *state, const struct item_view *view, struct io_c
     if (!chain->count) { /* a new item */
         expander->phase = EXPANDER_NEXT;
         expander->index = 0;
+        expander->done_bytes = 0;
         if (batch_is_chunk(view)) {
             expand_chunk(expander, view, &batch_of(view)->file[0]);
             return false;

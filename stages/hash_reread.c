@@ -148,6 +148,7 @@ static void piece_read(struct hasher *hasher, const struct item_view *view, stru
     if (got > 0) {
         int error = digest_update(hasher->digests, hasher->buffer, (size_t)got);
         hasher->bytes += (uint64_t)got;
+        atomic_store_explicit(&view->item->live_bytes, hasher->bytes, memory_order_relaxed);
         if (!error) {
             add_read(hasher, file, chain);
             return;
@@ -201,6 +202,8 @@ static void reread_done(struct hasher *hasher, const struct item_view *view, str
         file_stat_from(&file->stat, &hasher->after);
     }
     file->stat.size_bytes = hasher->bytes;
+    if (file->flags & FILE_READ_ONCE) /* which had no size before */
+        view->item->bytes += hasher->bytes;
     int error = digest_finish(hasher->digests, hasher_output(hasher, view));
     if (error)
         file->fault = fault_system(TM_OP_HASH, error);

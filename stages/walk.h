@@ -22,6 +22,7 @@
 #include "pipeline/graph.h"
 #include "stages/batch.h"
 
+struct in_work;
 struct selection;
 
 /* A name to start from: an operand, a line of --files-from, an entry of a manifest. All pointers
@@ -99,6 +100,7 @@ struct walk_setup {
     enum walk_next (*next)(void *context, bool wait, struct walk_name *name);
     void *context;
     struct walk_totals *totals;
+    struct in_work *in_work; /* gets names of files as they are sent off; or NULL */
 };
 
 /* Walks to the end and finishes the data lane. 0, -ECANCELED when the job was ended, -ENOMEM.

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "stages/extents.h"
+#include "stages/in_work.h"
 
 static void count(_Atomic uint64_t *counter, uint64_t amount)
 {
@@ -121,6 +122,8 @@ int emit_read_once(struct walk *walk, size_t directory_bytes, const struct scan_
     if (error)
         return error;
     count(&walk->setup->totals->files, 1);
+    in_work_offer(walk->setup->in_work, walk->path, directory_bytes, scan_entry_name(entry),
+                  entry->name_bytes);
     record->stat = entry->stat;
     record->stat.size_bytes = 0;
     record->flags |= flag;
@@ -213,6 +216,8 @@ int emit_file(struct walk *walk, size_t directory_bytes, const struct scan_entry
             return error;
     }
     count(&walk->setup->totals->files, 1);
+    in_work_offer(walk->setup->in_work, walk->path, directory_bytes, scan_entry_name(entry),
+                  entry->name_bytes);
     if (walk->setup->cutter)
         return emit_cut(walk, directory_bytes, entry, requested);
     if (entry->stat.size_bytes >= walk->setup->shape.block_bytes ||

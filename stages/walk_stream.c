@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "pipeline/io.h"
+#include "stages/in_work.h"
 #include "stages/extents.h"
 #include "stages/opener.h"
 #include "stages/shortage.h"
@@ -110,6 +111,8 @@ static int submit_chunk(struct walk *walk, struct open_stream *stream, struct it
     const void *attachment = stream->path + stream->directory_bytes + stream->name_bytes + 1;
     size_t attachment_bytes = stream->attachment_bytes;
     struct cut cut = cut_next(walk, stream);
+    in_work_offer(walk->setup->in_work, stream->path, stream->directory_bytes,
+                  stream->path + stream->directory_bytes, stream->name_bytes);
     if (cut.is_map) {
         attachment = stream->extents;
         attachment_bytes = stream->extent_count * sizeof *stream->extents;

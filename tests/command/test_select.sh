@@ -101,7 +101,7 @@ if has jq; then
     check "--dry-run --json: kinds" [ "$(jq -r .event out | uniq -c | tr -s ' \n' ' ')" = \
         " 1 start 5 file 1 summary " ]
     check "--dry-run --json: names and sizes alone" [ "$(jq -c \
-        'select(.path == "tree/src/b.h")' out)" = '{"event":"file","path":"tree/src/b.h","size":2}' ]
+        'select(.path == "tree/src/b.h")' out)" = '{"event":"file","schema":1,"path":"tree/src/b.h","size":2}' ]
     check "--dry-run --json: the summary" [ "$(jq 'select(.event == "summary") | .files, .bytes' \
         out | paste -sd ' ')" = "5 8" ]
 fi

@@ -110,13 +110,32 @@ START_TEST(bar_is_erased_and_drawn_again_in_one_write)
     struct report *report =
         report_create(&(struct report_options){.program = "treemill", .fd = ends[0]});
     static const char *const expected[] = {
-        "\rbar one\033[K", "\r\033[Ktreemill: f: gone\nbar one", "\rbar two\033[K", "\r\033[K",
+        "\rbar one\033[J\r",
+        "\r\033[Jtreemill: f: gone\n\rbar one\033[J\r",
+        "\rbar\033[K\r\ntwo\033[J\033[A\r",
+        "\r\033[J",
+        "\rbar\033[J\r",
+        "\r\033[J",
+        "a note beside half a line\n",
+        "\rnew\033[J\r",
+        "\r\033[J",
         "plain\n",
     };
     report_set_bar(report, "bar one", 7);
     report_error_text(report, "f", NULL, "gone");
-    report_set_bar(report, "bar two", 7);
+    report_set_bar(report, "bar\ntwo", 7);
     report_set_bar(report, NULL, 0);
+    report_set_bar(report, NULL, 0);
+    /* Data on the same terminal: the bar makes way, and waits for the end of a line. */
+    report_begin_data(report);
+    report_end_data(report, true);
+    report_set_bar(report, "bar", 3);
+    report_begin_data(report);
+    report_end_data(report, false);
+    report_set_bar(report, "new", 3);
+    report_line(report, "a note beside half a line");
+    report_begin_data(report);
+    report_end_data(report, true);
     report_set_bar(report, NULL, 0);
     report_line(report, "plain");
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
@@ -335,16 +354,18 @@ START_TEST(messages_as_events)
                                                     .stages = stages,
                                                     .stage_count = 2});
     static const char expected[] =
-        "{\"event\":\"error\",\"path\":\"a\\\"\\n\",\"operation\":\"read\","
+        "{\"event\":\"error\",\"schema\":1,\"path\":\"a\\\"\\n\",\"operation\":\"read\","
         "\"reason\":\"Input/output error\"}\n"
-        "{\"event\":\"error\",\"path_b64\":\"/w==\",\"operation\":\"read\","
+        "{\"event\":\"error\",\"schema\":1,\"path_b64\":\"/w==\",\"operation\":\"read\","
         "\"reason\":\"file changed while being read\"}\n"
-        "{\"event\":\"error\",\"operation\":\"\",\"reason\":\"no workers\"}\n"
-        "{\"event\":\"message\",\"severity\":\"warning\",\"path\":\"w\",\"text\":\"careful\"}\n"
-        "{\"event\":\"message\",\"severity\":\"note\",\"text\":\"by the way\"}\n"
-        "{\"event\":\"message\",\"severity\":\"skipped\",\"path\":\"fifo\","
+        "{\"event\":\"error\",\"schema\":1,\"operation\":\"\",\"reason\":\"no workers\"}\n"
+        "{\"event\":\"message\",\"schema\":1,\"severity\":\"warning\",\"path\":\"w\",\"text\":"
+        "\"careful\"}\n"
+        "{\"event\":\"message\",\"schema\":1,\"severity\":\"note\",\"text\":\"by the way\"}\n"
+        "{\"event\":\"message\",\"schema\":1,\"severity\":\"skipped\",\"path\":\"fifo\","
         "\"text\":\"skipped: not a regular file\"}\n"
-        "{\"event\":\"summary\",\"verb\":\"hash\",\"files\":2,\"bytes\":5,\"errors\":3,"
+        "{\"event\":\"summary\",\"schema\":1,\"verb\":\"hash\",\"files\":2,\"bytes\":5,\"errors\":"
+        "3,"
         "\"skipped\":1,\"differing\":0,\"missing\":0,\"extra\":0,\"elapsed_seconds\":0.001500,"
         "\"exit_status\":3,\"interrupted\":false,\"stages\":[";
     const char *text = close_report(report);
@@ -381,11 +402,12 @@ START_TEST(file_and_start_events)
                                                               .result = "missing"}),
                      0);
     ck_assert_int_eq(events_finish(events), 0);
-    ck_assert_str_eq(text, "{\"event\":\"start\",\"version\":1,\"program_version\":"
-                           "\"" TREEMILL_VERSION "\",\"verb\":\"hash\"}\n"
-                           "{\"event\":\"file\",\"path\":\"a/b\",\"size\":0,"
-                           "\"digests\":{\"md5\":\"d41d\",\"sha256\":\"e3b0\"}}\n"
-                           "{\"event\":\"file\",\"path_b64\":\"Y/4=\",\"result\":\"missing\"}\n");
+    ck_assert_str_eq(
+        text, "{\"event\":\"start\",\"schema\":1,\"version\":"
+              "\"" TREEMILL_VERSION "\",\"verb\":\"hash\"}\n"
+              "{\"event\":\"file\",\"schema\":1,\"path\":\"a/b\",\"size\":0,"
+              "\"digests\":{\"md5\":\"d41d\",\"sha256\":\"e3b0\"}}\n"
+              "{\"event\":\"file\",\"schema\":1,\"path_b64\":\"Y/4=\",\"result\":\"missing\"}\n");
     ck_assert_int_eq(json_lines(text), 3);
     json_free(&json);
     events_destroy(events);
