@@ -11,6 +11,7 @@
 
 #include "stages/decode.h"
 #include "stages/foreign_private.h"
+#include "stages/untar.h"
 
 #define TAR_BLOCK 512
 /* An archive without members: its two blocks at least. */
@@ -38,38 +39,9 @@ static bool is_zero(const uint8_t *bytes, size_t count)
     return !count || (!bytes[0] && !memcmp(bytes, bytes + 1, count - 1));
 }
 
-static long octal(const uint8_t *text, size_t bytes)
-{
-    long number = 0;
-    size_t i = 0;
-    while (i < bytes && text[i] == ' ')
-        i++;
-    if (i == bytes || text[i] < '0' || text[i] > '7')
-        return -1;
-    for (; i < bytes && text[i] >= '0' && text[i] <= '7'; i++)
-        number = number * 8 + (text[i] - '0');
-    return i == bytes || text[i] == ' ' || text[i] == '\0' ? number : -1;
-}
-
-/* Whether the checksum of a header of tar is right, with bytes taken as unsigned or, as some
- * writers did, as signed. */
-static bool is_tar_header(const uint8_t *block, size_t bytes)
-{
-    long as_unsigned = 0, as_signed = 0;
-    if (bytes < TAR_BLOCK)
-        return false;
-    for (size_t i = 0; i < TAR_BLOCK; i++) {
-        uint8_t byte = i >= 148 && i < 156 ? ' ' : block[i];
-        as_unsigned += byte;
-        as_signed += (int8_t)byte;
-    }
-    long said = octal(block + 148, 8);
-    return said >= 0 && (said == as_unsigned || said == as_signed) && block[0];
-}
-
 static bool is_tar(const uint8_t *bytes, size_t count)
 {
-    return is_tar_header(bytes, count) || (count >= EMPTY_TAR && is_zero(bytes, count));
+    return untar_detect(bytes, count) || (count >= EMPTY_TAR && is_zero(bytes, count));
 }
 
 /* Reading. */

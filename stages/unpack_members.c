@@ -56,7 +56,11 @@ void unpack_begin_member(struct scanner *scanner, const struct item_view *view,
     scanner->carry_used = 0;
     scanner->piece_end = 0;
     scanner->way = UNPACK_PASSED;
+    scanner->data_end = 0;
     scanner->members++;
+    bool is_unsized = member->stat.size_bytes == FOREIGN_SIZE_UNKNOWN;
+    if (is_unsized) /* it is known at its end */
+        scanner->member.stat.size_bytes = 0;
     if (is_over(scanner)) {
         fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
         return;
@@ -110,6 +114,7 @@ void unpack_add_data(struct scanner *scanner, const struct item_view *view, cons
                      size_t bytes, uint64_t offset)
 {
     scanner->output_bytes += bytes;
+    scanner->data_end = offset + bytes;
     if (is_over(scanner)) {
         fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
         return;
@@ -153,10 +158,15 @@ void unpack_end_member(struct scanner *scanner, const struct item_view *view)
         if (!scanner->record) { /* the last piece was in the item before, or there is none */
             scanner->piece_end = UINT64_MAX;
             add_piece(scanner, view, unpack_window(scanner->job, view), 0,
-                      scanner->member.stat.size_bytes);
+                      scanner->data_end > scanner->member.stat.size_bytes
+                          ? scanner->data_end
+                          : scanner->member.stat.size_bytes);
         }
-        if (scanner->record)
+        if (scanner->record) {
             scanner->record->flags |= FILE_PIECE_LAST;
+            if (scanner->record->stat.size_bytes < scanner->data_end)
+                scanner->record->stat.size_bytes = scanner->data_end;
+        }
     }
     scanner->way = UNPACK_PASSED;
     scanner->record = NULL;
