@@ -223,7 +223,7 @@ static void print_program_short(FILE *stream)
         if (verbs[verb].differs)
             fprintf(stream, "%s%s", count++ ? ", " : "", verbs[verb].name);
     }
-    fputs(": data that differs, is missing or corrupt\n", stream);
+    fputs(": data that is missing or wrong\n", stream);
     fputs("  2      wrong usage or fatal error, nothing was published\n"
           "  3      finished, but some files were unreadable, skipped or changing\n"
           "  128+N  ended by signal N\n",
