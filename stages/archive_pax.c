@@ -203,13 +203,28 @@ static int add_names(struct pax_writer *pax, struct archive_entry *to,
     return 0;
 }
 
+/* libarchive 3.6.2 puts a sign before the seconds and the nanoseconds behind them, which count
+ * upwards: a quarter of a second before -1 came out as -2.75. Before 1970 it gets the numbers that
+ * make the text right. It has no sign for 0 seconds, so half a second before 1970 is a whole one.
+ */
+static void add_time(struct archive_entry *to, const struct file_stat *stat)
+{
+    int64_t seconds = stat->mtime_seconds;
+    long ns = (long)stat->mtime_ns;
+    if (seconds < 0 && ns) {
+        ns = seconds == -1 ? 0 : 1000000000 - ns;
+        seconds += seconds != -1;
+    }
+    archive_entry_set_mtime(to, seconds, ns);
+}
+
 static void add_status(struct archive_entry *to, const struct file_stat *stat)
 {
     archive_entry_set_mode(to, stat->mode);
     archive_entry_set_uid(to, stat->uid);
     archive_entry_set_gid(to, stat->gid);
     archive_entry_set_size(to, (la_int64_t)stat->size_bytes);
-    archive_entry_set_mtime(to, stat->mtime_seconds, (long)stat->mtime_ns);
+    add_time(to, stat);
     archive_entry_set_rdevmajor(to, major(stat->rdev));
     archive_entry_set_rdevminor(to, minor(stat->rdev));
 }

@@ -14,7 +14,7 @@ done
 inputs=$(mktemp -d)
 trap 'rm -rf "$inputs"' EXIT
 rm -rf "$seeds"
-mkdir -p "$seeds"/fuzz_{member_index,seek_table,archive_index,decode_stream,manifest,unzip}
+mkdir -p "$seeds"/fuzz_{member_index,seek_table,archive_index,decode_stream,manifest,untar,unzip}
 
 has() {
     [ -n "$1" ] && command -v "$1" >/dev/null && return
@@ -124,3 +124,46 @@ if has 7z; then
 fi
 ! has bsdtar || { bsdtar -cf bsdtar.zip --format=zip tree && put_zip bsdtar.zip; }
 ! has "$treemill" || { "$treemill" create -q treemill.zip tree && put_zip treemill.zip; }
+
+# Archives: every kind of member, long names, holes, attributes and lists where /tmp has them. The
+# choices are those of put_stream(): checksums are mended.
+put_archive() { # NAME, from standard input
+    { cat && printf '\377\001\100\207\003\177\200\013'; } >"$seeds/fuzz_untar/$1"
+}
+mkdir -p tree/directory
+cd tree
+printf 'word\n' >file
+ln file hard
+ln -s file symbolic
+mkfifo fifo
+touch -d @-5.5 past
+: >"$(printf 'n%.0s' {1..120})"
+ln -s "$(printf 't%.0s' {1..120})" long
+truncate -s 20000 holes
+for at in 0 8192; do
+    dd if=file of=holes conv=notrunc oflag=seek_bytes seek="$at" status=none
+done
+! has setfattr || setfattr -n user.name -v value file || true
+! has setfacl || setfacl -m u:7:rwx,u:root:r file || true
+cd ..
+for format in v7 oldgnu gnu ustar posix; do
+    # What a format cannot say is left out of it, and tar says so.
+    tar -b1 --format="$format" -cf - tree 2>/dev/null | put_archive "tar-$format" || true
+done
+for format in oldgnu gnu; do
+    tar -b1 -S --format="$format" -cf - tree | put_archive "tar-$format-sparse"
+done
+for version in 0.0 0.1 1.0; do
+    tar -b1 -S --format=posix --sparse-version="$version" -cf - tree/holes |
+        put_archive "tar-posix-sparse-$version"
+done
+tar -b1 --format=posix --xattrs --acls -cf - tree/file | put_archive tar-posix-attributes
+tar -b1 --format=gnu --incremental --label=label -cf - tree | put_archive tar-gnu-dump
+if has bsdtar; then
+    for format in gnutar pax ustar; do
+        bsdtar -b1 --format="$format" --xattrs --acls -cf - tree 2>/dev/null |
+            put_archive "bsdtar-$format" || true
+    done
+fi
+! has "$treemill" || "$treemill" create -q --format=tar - tree |
+    put_archive treemill || true

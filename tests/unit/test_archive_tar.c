@@ -248,11 +248,10 @@ START_TEST(times)
         int64_t seconds;
         uint32_t ns;
         bool plain;
-    } values[] = {{0, 0, true},           {0, 1, true},
-                  {1ll << 31, 0, true},   {(1ll << 33) - 1, 999999999, true},
-                  {1ll << 33, 0, false},  {1ll << 33, 5, false},
-                  {-1, 0, false},         {-1, 500000000, false},
-                  {-2000000000, 1, false}};
+    } values[] = {{0, 0, true},          {0, 1, true},
+                  {1ll << 31, 0, true},  {(1ll << 33) - 1, 999999999, true},
+                  {1ll << 33, 0, false}, {1ll << 33, 5, false},
+                  {-1, 0, false},        {-2000000000, 0, false}};
     struct archive_member member = member_of("f", S_IFREG | 0644, 0);
     member.stat.mtime_seconds = values[_i].seconds;
     member.stat.mtime_ns = values[_i].ns;
@@ -262,6 +261,26 @@ START_TEST(times)
     ck_assert_int_eq(archive_entry_mtime_nsec(reading.entry), values[_i].plain ? 0 : values[_i].ns);
     ck_assert_int_eq(header == PLAIN, values[_i].plain);
     done(&reading);
+}
+END_TEST
+
+/* As POSIX has them and GNU tar reads them; libarchive 3.6.2 reads them as it would write them. */
+START_TEST(fractions_before_1970)
+{
+    static const struct {
+        int64_t seconds;
+        uint32_t ns;
+        const char *record;
+    } values[] = {{-2, 750000000, " mtime=-1.25\n"},
+                  {-3, 1, " mtime=-2.999999999\n"},
+                  {-2000000000, 999999999, " mtime=-1999999999.000000001\n"},
+                  {-1, 500000000, " mtime=-1\n"}};
+    struct archive_member member = member_of("f", S_IFREG | 0644, 0);
+    member.stat.mtime_seconds = values[_i].seconds;
+    member.stat.mtime_ns = values[_i].ns;
+    pack_tar_member(&pack, writer, &member, NULL);
+    ck_assert_ptr_nonnull(
+        memmem(pack.bytes, pack.used, values[_i].record, strlen(values[_i].record)));
 }
 END_TEST
 
@@ -414,7 +433,8 @@ int main(void)
     tcase_add_loop_test(tar, sizes, 0, 7);
     tcase_add_loop_test(tar, owners, 0, 5);
     tcase_add_loop_test(tar, devices, 0, 6);
-    tcase_add_loop_test(tar, times, 0, 9);
+    tcase_add_loop_test(tar, times, 0, 8);
+    tcase_add_loop_test(tar, fractions_before_1970, 0, 4);
     tcase_add_test(tar, fractions_beside_long_names);
     tcase_add_test(tar, names_of_owners);
     tcase_add_test(tar, reproducible);

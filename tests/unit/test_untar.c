@@ -190,9 +190,9 @@ START_TEST(times)
     static const struct {
         int64_t seconds;
         uint32_t ns;
-    } values[] = {{0, 0},         {1ll << 31, 0},   {(1ll << 33) - 1, 0},
-                  {1ll << 33, 0}, {1ll << 33, 500}, {1ll << 40, 123},
-                  {-1, 0},        {-2000000000, 0}};
+    } values[] = {
+        {0, 0},           {1ll << 31, 0}, {(1ll << 33) - 1, 0}, {1ll << 33, 0},   {1ll << 33, 500},
+        {1ll << 40, 123}, {-1, 0},        {-2000000000, 0},     {-2000000000, 1}, {-2, 750000000}};
     struct archive_member member = member_of("f", S_IFREG | 0644, 0);
     struct untar_step step;
     member.stat.mtime_seconds = values[_i].seconds;
@@ -363,7 +363,7 @@ int main(void)
     tcase_add_loop_test(tar, bytes_of_names, 0, sizeof names / sizeof *names);
     tcase_add_loop_test(tar, sizes, 0, 7);
     tcase_add_loop_test(tar, owners_and_devices, 0, 5);
-    tcase_add_loop_test(tar, times, 0, 8);
+    tcase_add_loop_test(tar, times, 0, 10);
     tcase_add_loop_test(tar, sparse_files, 0, sizeof sparse / sizeof *sparse);
     tcase_add_test(tar, many_extents);
     tcase_add_loop_test(tar, attributes, 0, 2);
