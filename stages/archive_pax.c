@@ -203,13 +203,21 @@ static int add_names(struct pax_writer *pax, struct archive_entry *to,
     return 0;
 }
 
+/* Times before 1970 lose their fractions: libarchive writes and reads them as counted upwards from
+ * the second before, GNU tar as part of a negative number. */
+static void add_time(struct archive_entry *to, const struct file_stat *stat)
+{
+    archive_entry_set_mtime(to, stat->mtime_seconds,
+                            stat->mtime_seconds < 0 ? 0 : (long)stat->mtime_ns);
+}
+
 static void add_status(struct archive_entry *to, const struct file_stat *stat)
 {
     archive_entry_set_mode(to, stat->mode);
     archive_entry_set_uid(to, stat->uid);
     archive_entry_set_gid(to, stat->gid);
     archive_entry_set_size(to, (la_int64_t)stat->size_bytes);
-    archive_entry_set_mtime(to, stat->mtime_seconds, (long)stat->mtime_ns);
+    add_time(to, stat);
     archive_entry_set_rdevmajor(to, major(stat->rdev));
     archive_entry_set_rdevminor(to, minor(stat->rdev));
 }
