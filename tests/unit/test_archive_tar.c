@@ -258,7 +258,8 @@ START_TEST(times)
     size_t header;
     struct reading reading = round_trip(&member, &header);
     ck_assert_int_eq(archive_entry_mtime(reading.entry), values[_i].seconds);
-    ck_assert_int_eq(archive_entry_mtime_nsec(reading.entry), values[_i].plain ? 0 : values[_i].ns);
+    bool has_fraction = !values[_i].plain && values[_i].seconds >= 0;
+    ck_assert_int_eq(archive_entry_mtime_nsec(reading.entry), has_fraction ? values[_i].ns : 0);
     ck_assert_int_eq(header == PLAIN, values[_i].plain);
     done(&reading);
 }
