@@ -181,12 +181,6 @@ static struct tm_queue make_queue(struct tm_lane *lane, uint8_t id, bool keyed)
     return queue;
 }
 
-enum confinement stage_only_computes(const void *job)
-{
-    (void)job;
-    return CONFINE_COMPUTING;
-}
-
 /* What the neediest of the group's stages can do with. */
 static enum confinement group_confinement(const struct tm_group *group)
 {
