@@ -1,11 +1,13 @@
 #!/bin/bash
-# Measures `treemill create`, `compress` and `decompress` beside other programs and the physical
-# limit. See bench/README.md; what the jobs are is in archive_jobs.sh.
+# Measures `treemill create`, `extract`, `compress` and `decompress` beside other programs and the physical
+# limit. See bench/README.md; what the jobs are is in archive_jobs.sh and unpack_jobs.sh.
 set -euo pipefail
 # shellcheck source=bench/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=bench/archive_jobs.sh
 source "$(dirname "${BASH_SOURCE[0]}")/archive_jobs.sh"
+# shellcheck source=bench/unpack_jobs.sh
+source "$(dirname "${BASH_SOURCE[0]}")/unpack_jobs.sh"
 
 usage() {
     cat <<END
@@ -14,6 +16,9 @@ usage: bench/archive.sh [OPTION]... [DIR]
 DIR: where the trees are made (see bench/trees.sh).
   --jobs=A,B,...   of these (all):
                      tgz-6, tgz-1, tzst-3, tar, zip-6   a tree into an archive
+                     unpack-tar, unpack-tar.gz, unpack-tar.zst, unpack-zip
+                                                        such an archive into a tree
+                     unpack-one                         one member of a tar.zst
                      files-gz, files-zst                each file of a tree by itself
                      large-6, large-1, large-zst        one large file
                      expand-own, expand-pigz, expand-zst
@@ -36,6 +41,7 @@ END
 }
 
 all_jobs=tgz-6,tgz-1,tzst-3,tar,zip-6,files-gz,files-zst,large-6,large-1,large-zst
+all_jobs+=,unpack-tar,unpack-tar.gz,unpack-tar.zst,unpack-zip,unpack-one
 all_jobs+=,expand-own,expand-pigz,expand-zst
 directory=
 jobs=$all_jobs
@@ -94,7 +100,7 @@ if [[ -z $directory ]]; then
     ((quick)) && directory+=-quick
 fi
 needed=
-[[ " ${job_names[*]}" != *' t'* && " ${job_names[*]}" != *' '[zf]* ]] || needed=$trees
+[[ " ${job_names[*]}" != *' '[tzfu]* ]] || needed=$trees
 [[ " ${job_names[*]}" != *' '[le]* ]] || needed+=${needed:+,}large
 tree_options=(--only="$needed")
 ((quick)) && tree_options+=(--quick)

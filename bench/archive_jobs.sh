@@ -8,6 +8,7 @@ verb_of() {
     case $1 in
     files-* | large-*) echo compress ;;
     expand-*) echo decompress ;;
+    unpack-*) echo extract ;;
     *) echo create ;;
     esac
 }
@@ -203,9 +204,9 @@ make_compressed() {
 
 # The faster library here at decompressing gzip members of 1 MiB in memory.
 best_inflate() {
-    local library
+    local library sample=${large_path:-$limit_path}
     for library in isal libdeflate; do
-        printf '%s\t%s\n' "$("$codec_limit" -r 2 -b 1M -m -d $library "$large_path" |
+        printf '%s\t%s\n' "$("$codec_limit" -r 2 -b 1M -m -d $library "$sample" |
             sed -n 's/^codec_s=//p')" $library
     done | sort -n | sed -n '1s/.*\t//p'
 }
@@ -298,6 +299,7 @@ check_entry() {
     one.gz) list_written "$name" -exec gzip -dc {} + | cmp - "$large_path" ;;
     one.zst) list_written "$name" -exec zstd -q -dc {} + | cmp - "$large_path" ;;
     original) list_written "$name" -exec cat {} + | cmp - "$large_path" ;;
+    tree | one) check_unpacked "$form" "$out" ;;
     *)
         if [[ $name == treemill* ]]; then
             unpack "$form" "$out" "$target_path/unpacked" &&

@@ -14,7 +14,7 @@
  * sum_s    both: what a program reaches that reads and compresses on N CPUs and loses nothing to
  *          scanning, handing over, ordering and writing
  * write_s  -w: writing as many bytes as came out to new files in DIR, one for each thread; -W: to
- *          a new file for each file. 0 without either
+ *          a new file for each file (which -d or no codec bring forth again). 0 without either
  * all_s    all three. This, too, is as if nothing waited: the threads write to no common file
  * files, bytes, out_bytes, threads, variant: what that was done with
  *
@@ -297,10 +297,12 @@ int main(int argc, char **argv)
             return 2;
     }
     parse_codec(&work, codec);
-    if (optind + 1 != argc || (by_file && !work.by_member) ||
+    if (optind + 1 != argc ||
+        (by_file && !work.by_member && work.library != NULL && work.reverse == NULL) ||
         (work.reverse != NULL && work.library == NULL)) {
         fputs("usage: bench_codec_limit [-T THREADS] [-c LIBRARY:LEVEL|none] [-b BLOCK] [-m] "
-              "[-d LIBRARY] [-w DIR | -W DIR (with -m)] [-r REPEATS] [-V VARIANT|all] PATH\n",
+              "[-d LIBRARY] [-w DIR | -W DIR (with -m, -d or none)] [-r REPEATS] [-V VARIANT|all] "
+              "PATH\n",
               stderr);
         return 2;
     }
@@ -325,6 +327,11 @@ int main(int argc, char **argv)
     if (file_bytes == NULL)
         die("sizes", ENOMEM);
     uint64_t out_bytes = count_output(&work, file_bytes);
+    if (by_file && !work.by_member) { /* the files themselves, without an archive's headers */
+        out_bytes = work.list.bytes;
+        for (size_t i = 0; i < work.list.count; i++)
+            file_bytes[i] = work.list.entries[i].size_bytes;
+    }
     double write_s = directory != NULL
                          ? measure_writing(directory, out_bytes, by_file ? file_bytes : NULL,
                                            work.list.count, threads, repeats)
