@@ -13,10 +13,14 @@
 #include "cli/verbs.h"
 #include "stages/text.h"
 
+/* Of a line, before the name. */
+#define DETAILS_BYTES 512
+
 struct list_verb {
     struct job job;
     struct archive_in archive;
-    char line[8 * BATCH_PATH_MAX + 4096]; /* as long as an escaped name and its target can be */
+    char *line;
+    size_t capacity;
 };
 
 static char kind_letter(uint32_t mode)
@@ -86,6 +90,21 @@ static size_t details(const struct item_view *view, const struct file_record *fi
     return bytes < 0 ? 0 : (size_t)bytes;
 }
 
+/* Room for a line: escaped, a byte becomes four at most; a link's text may be as long as a header.
+ */
+static int reserve(struct list_verb *verb, size_t name_bytes, size_t target_bytes)
+{
+    size_t wanted = DETAILS_BYTES + 4 * (name_bytes + target_bytes) + 16;
+    if (wanted <= verb->capacity)
+        return 0;
+    char *line = realloc(verb->line, wanted);
+    if (!line)
+        return -ENOMEM;
+    verb->line = line;
+    verb->capacity = wanted;
+    return 0;
+}
+
 /* A name as it is printed: escaped, unless lines end with NUL. */
 static size_t add_name(const struct list_verb *verb, const char *name, size_t bytes, char *text,
                        size_t capacity)
@@ -100,11 +119,15 @@ static int print_member(struct list_verb *verb, const struct item_view *view,
                         const struct file_record *file)
 {
     const struct options *options = verb->job.options;
-    char *line = verb->line;
-    size_t capacity = sizeof verb->line, used = 0;
+    size_t used = 0;
     struct member_extra extra = member_extra_of(view, file);
+    int error = reserve(verb, file->path_bytes, options->long_list ? extra.target_bytes : 0);
+    if (error)
+        return error;
+    char *line = verb->line;
+    size_t capacity = verb->capacity;
     if (options->long_list)
-        used = details(view, file, line, capacity);
+        used = details(view, file, line, DETAILS_BYTES);
     used += add_name(verb, batch_path(view, file), file->path_bytes, line + used, capacity - used);
     if (S_ISDIR(file->stat.mode) && !(file->flags & FILE_HARD_LINK))
         line[used++] = '/';
@@ -193,5 +216,6 @@ int verb_list(const struct options *options)
             job_publish(&verb.job);
     }
     archive_in_close(&verb.archive);
+    free(verb.line);
     return job_end(&verb.job);
 }

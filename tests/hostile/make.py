@@ -1,0 +1,19 @@
+"""Makes archives that mean harm, and says what is to become of each: see case.py.
+
+make.py DIRECTORY OUTSIDE: writes them to DIRECTORY; OUTSIDE is the absolute path of a directory
+that some of them try to reach, "../out" from the target. The same bytes each time."""
+
+import sys
+
+import case
+import tar_names
+
+
+def make(outside):
+    tar_names.make(outside)
+    return case.cases
+
+
+if __name__ == "__main__":
+    make(sys.argv[2])
+    case.write_all(sys.argv[1])
