@@ -40,6 +40,7 @@ struct scanner {
     /* The member in hand. */
     enum unpack_way way;
     struct member member;       /* as it is wanted */
+    bool lacks_size;            /* the archive does not say how large it is: its end does */
     struct file_record *record; /* in this item: of the whole member, or its latest piece */
     uint8_t *carry;
     size_t carry_used;
