@@ -7,7 +7,8 @@ build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev
 # What the tests need, and the programs that they and the quick benchmarks compare with.
 test_packages=(check clang libclang-rt-14-dev spin jq libfuse3-dev fuse3 mandoc man-db zsh fish tmux
     strace shellcheck procps python3 openssl rhash hashdeep b3sum xxhash rclone libarchive-tools
-    pigz isal zstd libdeflate-tools zip unzip tabix squashfs-tools p7zip-full attr acl)
+    pigz isal zstd libdeflate-tools zip unzip tabix squashfs-tools p7zip-full attr acl cpio bzip2
+    xz-utils lzip lz4 ncompress sharutils git)
 
 is_installed() {
     dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
