@@ -112,8 +112,12 @@ static int choose_compressed(struct archive_in *archive, int start)
 static int choose_zip(struct archive_in *archive)
 {
     archive->unpack.kind = UNPACK_FOREIGN;
-    if (!archive->unpack.is_seekable)
+    if (!archive->unpack.is_seekable) {
+        report_warning(
+            archive->job->report, archive->name,
+            "no file: modes and symbolic links, which a zip has at its end, are unknown");
         return 0;
+    }
     int error = unzip_open(archive->fd, &archive->unzip);
     archive->is_zip = !error;
     return error == -ENOTSUP ? 0 : error;

@@ -11,6 +11,7 @@
 #include "cli/archive_in.h"
 #include "cli/job.h"
 #include "cli/verbs.h"
+#include "stages/foreign.h"
 #include "stages/text.h"
 
 /* Of a line, before the name. */
@@ -73,6 +74,8 @@ static size_t details(const struct item_view *view, const struct file_record *fi
     snprintf(group, sizeof group, "%u", file->stat.gid);
     if (S_ISCHR(file->stat.mode) || S_ISBLK(file->stat.mode))
         snprintf(size, sizeof size, "%u,%u", major(file->stat.rdev), minor(file->stat.rdev));
+    else if (file->stat.size_bytes == FOREIGN_SIZE_UNKNOWN)
+        strcpy(size, "?");
     else
         snprintf(size, sizeof size, "%llu", (unsigned long long)file->stat.size_bytes);
     if (!localtime_r(&seconds, &broken) ||
@@ -154,7 +157,8 @@ static int take_record(struct list_verb *verb, const struct item_view *view,
     }
     if (!(file->flags & FILE_NOT_FILE)) {
         job->files_good++;
-        job->bytes_good += file->stat.size_bytes;
+        if (file->stat.size_bytes != FOREIGN_SIZE_UNKNOWN)
+            job->bytes_good += file->stat.size_bytes;
         atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
     }
     if (!job->events)
@@ -162,7 +166,7 @@ static int take_record(struct list_verb *verb, const struct item_view *view,
     struct event_file event = {
         .path = batch_path(view, file),
         .path_length = file->path_bytes,
-        .size_bytes = file->stat.size_bytes,
+        .size_bytes = file->stat.size_bytes, /* unknown is the same number for both */
     };
     return events_file(job->events, &event);
 }

@@ -8,7 +8,7 @@ build_packages=(gcc cmake ninja-build pkg-config libc6-dev zlib1g-dev libssl-dev
 test_packages=(check clang libclang-rt-14-dev spin jq libfuse3-dev fuse3 mandoc man-db zsh fish tmux
     strace shellcheck procps python3 openssl rhash hashdeep b3sum xxhash rclone libarchive-tools
     pigz isal zstd libdeflate-tools zip unzip tabix squashfs-tools p7zip-full attr acl binutils
-    bzip2 xz-utils lzip lz4 ncompress sharutils cpio genisoimage gcab dpkg-dev fakeroot lintian)
+    bzip2 xz-utils lzip lz4 ncompress sharutils cpio genisoimage gcab git dpkg-dev fakeroot lintian)
 
 is_installed() {
     dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed

@@ -12,7 +12,8 @@
  *           FILE_HARD_LINK: another name of the member that is its target
  *           FILE_PIECE: the data in the slab is `data_bytes` from `offset` on of a file that is
  *           too large for one item, or sparse; pieces come in order, the last has FILE_PIECE_LAST
- *           (which may be the first, and have no data), and what no piece covers is zeros
+ *           (which may be the first, and have no data), and what no piece covers is zeros; where
+ *           the archive does not say how large the file is, the last piece's record alone knows
  *           FILE_LATER: its name, or one on the way to it, may still be in the work of others: the
  *           sink makes it, in order
  *   state   FILE_READ: its data, all of it or a piece, is in the slab;

@@ -51,27 +51,27 @@ void unpack_begin_member(struct scanner *scanner, const struct item_view *view,
     const struct unpack_job *job = scanner->job;
     bool has_data =
         S_ISREG(member->stat.mode) && (is_sparse || member->stat.size_bytes) && !job->lists;
+    bool knows_size = member->stat.size_bytes != FOREIGN_SIZE_UNKNOWN;
     scanner->member = *member;
+    scanner->lacks_size = has_data && !knows_size;
+    if (scanner->lacks_size)
+        scanner->member.stat.size_bytes = 0; /* until its end */
     scanner->record = NULL;
     scanner->carry_used = 0;
     scanner->piece_end = 0;
     scanner->way = UNPACK_PASSED;
-    scanner->data_end = 0;
     scanner->members++;
-    bool is_unsized = member->stat.size_bytes == FOREIGN_SIZE_UNKNOWN;
-    if (is_unsized) /* it is known at its end */
-        scanner->member.stat.size_bytes = 0;
     if (is_over(scanner)) {
         fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
         return;
     }
     if (job->wants && !job->wants(job->wants_context, &scanner->member))
         return;
-    if (!has_data || (!is_sparse && member->stat.size_bytes <= window_bytes)) {
+    if (!has_data || (!is_sparse && knows_size && member->stat.size_bytes <= window_bytes)) {
         scanner->record = add_record(scanner, view);
         if (has_data && scanner->record && !fault_is_set(scanner->record->fault))
             scanner->way = UNPACK_WHOLE;
-    } else if (!is_sparse && member->stat.size_bytes <= UNPACK_CARRY_BYTES) {
+    } else if (!is_sparse && knows_size && member->stat.size_bytes <= UNPACK_CARRY_BYTES) {
         scanner->way = UNPACK_CARRIED;
     } else {
         scanner->way = UNPACK_PIECES;
@@ -114,7 +114,6 @@ void unpack_add_data(struct scanner *scanner, const struct item_view *view, cons
                      size_t bytes, uint64_t offset)
 {
     scanner->output_bytes += bytes;
-    scanner->data_end = offset + bytes;
     if (is_over(scanner)) {
         fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
         return;
@@ -155,17 +154,16 @@ void unpack_end_member(struct scanner *scanner, const struct item_view *view)
     if (scanner->way == UNPACK_CARRIED) {
         end_carried(scanner, view);
     } else if (scanner->way == UNPACK_PIECES) {
+        if (scanner->lacks_size)
+            scanner->member.stat.size_bytes = scanner->piece_end;
         if (!scanner->record) { /* the last piece was in the item before, or there is none */
             scanner->piece_end = UINT64_MAX;
             add_piece(scanner, view, unpack_window(scanner->job, view), 0,
-                      scanner->data_end > scanner->member.stat.size_bytes
-                          ? scanner->data_end
-                          : scanner->member.stat.size_bytes);
+                      scanner->member.stat.size_bytes);
         }
         if (scanner->record) {
             scanner->record->flags |= FILE_PIECE_LAST;
-            if (scanner->record->stat.size_bytes < scanner->data_end)
-                scanner->record->stat.size_bytes = scanner->data_end;
+            scanner->record->stat.size_bytes = scanner->member.stat.size_bytes;
         }
     }
     scanner->way = UNPACK_PASSED;

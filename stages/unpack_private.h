@@ -40,11 +40,11 @@ struct scanner {
     /* The member in hand. */
     enum unpack_way way;
     struct member member;       /* as it is wanted */
+    bool lacks_size;            /* the archive does not say how large it is: its end does */
     struct file_record *record; /* in this item: of the whole member, or its latest piece */
     uint8_t *carry;
     size_t carry_used;
     uint64_t piece_end; /* how far the latest piece goes */
-    uint64_t data_end;  /* how far its data has come */
 };
 
 static inline uint8_t *unpack_carry(const struct unpack_job *job, const struct item_view *view)
