@@ -27,7 +27,7 @@
  * that has had its fault.
  *
  * Descriptors: a worker has two, its directory and its file, and BENEATH_KEPT directories as long
- * as they are not scarce; the sink the same, and two for a file in pieces.
+ * as they are not scarce; the sink the same, and one for a file in pieces.
  */
 #ifndef TREEMILL_STAGES_EXTRACT_H
 #define TREEMILL_STAGES_EXTRACT_H

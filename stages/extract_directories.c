@@ -5,6 +5,7 @@
  * them whatever the umask is, as with mkdir -p (POSIX). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,68 +32,81 @@ struct ending {
 /* Opening. */
 
 struct handle {
-    const struct beneath_directory *directory;
-    int fd; /* that of `directory`, or one of its own */
+    const struct beneath_directory *above; /* the directory that it is in; its own for the target */
+    int fd;
     bool is_path;
+    struct statx found;
 };
 
-/* With O_PATH only where the owner may not read it. Waits for a descriptor. */
-static int open_handle(struct extract_order *order, const char *path, size_t path_bytes,
-                       struct handle *handle)
+/* With O_PATH only where the owner may not read it. */
+static int open_directory(const struct beneath_directory *above, const char *name, bool *is_path)
+{
+    int fd = beneath_open_at(above->fd, name, O_RDONLY | O_DIRECTORY);
+    *is_path = fd == -EACCES;
+    return *is_path ? beneath_open_at(above->fd, name, O_PATH | O_DIRECTORY) : fd;
+}
+
+/* Waits for a descriptor. */
+static int open_in(struct extract_order *order, const char *name, struct handle *handle)
 {
     struct io_chain chain = {.stop_fd = -1};
     struct shortage shortage = {0};
-    int error = extract_open_directory(&order->maker, path, path_bytes, NULL, &handle->directory);
-    if (error)
-        return error;
-    do {
-        handle->fd = beneath_open_at(handle->directory->fd, ".", O_RDONLY | O_DIRECTORY);
+    for (;;) {
+        handle->fd = open_directory(handle->above, name, &handle->is_path);
         if (handle->fd >= 0 || !shortage_may_pass(&shortage, handle->fd, &chain))
             break;
         beneath_drop(order->maker.beneath);
         shortage_pause(&shortage, &chain);
         io_sync_execute(&chain);
         chain.count = 0;
-    } while (true);
-    handle->is_path = handle->fd == -EACCES;
-    if (handle->is_path)
-        handle->fd = handle->directory->fd;
-    if (handle->fd >= 0)
-        return 0;
-    beneath_release(order->maker.beneath, handle->directory);
-    return handle->fd;
+    }
+    return handle->fd < 0 ? handle->fd : 0;
 }
 
 static void close_handle(struct extract_order *order, const struct handle *handle)
 {
-    if (!handle->is_path)
+    if (handle->fd >= 0)
         close(handle->fd);
-    beneath_release(order->maker.beneath, handle->directory);
+    beneath_release(order->maker.beneath, handle->above);
 }
 
-/* The directory's own status and entries, and its name in the one above. */
-static struct tm_fault sync_all(struct extract_order *order, const struct handle *handle,
-                                const char *path, size_t path_bytes)
+/* The path need not end where its bytes do. */
+static int open_handle(struct extract_order *order, const char *path, size_t path_bytes,
+                       struct handle *handle)
 {
-    const struct extract_job *job = order->job;
-    const struct beneath_directory *above;
-    struct tm_fault fault = extract_sync(job, handle->directory->fd);
-    if (!job->sync || fault_is_set(fault) || (path_bytes == 1 && *path == '.'))
-        return fault;
+    char name[NAME_MAX + 1];
+    size_t name_bytes = path_bytes - (size_t)(extract_name(path, path_bytes) - path);
+    *handle = (struct handle){.fd = -1};
+    if (name_bytes > NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(name, path + path_bytes - name_bytes, name_bytes);
+    name[name_bytes] = '\0';
     int error = extract_open_directory(&order->maker, path, extract_parent_bytes(path, path_bytes),
-                                       NULL, &above);
+                                       NULL, &handle->above);
     if (error)
-        return fault_system(TM_OP_SYNC, error);
-    fault = extract_sync(job, above->fd);
-    beneath_release(order->maker.beneath, above);
-    return fault;
+        return error;
+    error = open_in(order, name, handle);
+    if (!error &&
+        statx(handle->fd, "", AT_EMPTY_PATH, STATX_MODE | STATX_BTIME, &handle->found) < 0)
+        error = -errno;
+    if (error)
+        close_handle(order, handle);
+    return error;
+}
+
+/* The directory's status and entries, and its name in the one above. By its descriptor: it may be
+ * closed to its owner by now. */
+static struct tm_fault sync_all(const struct extract_job *job, const struct handle *handle)
+{
+    if (job->sync && !handle->is_path && fsync(handle->fd) < 0)
+        return fault_system(TM_OP_SYNC, errno);
+    return extract_sync(job, handle->above->fd);
 }
 
 /* A directory in one with the set-group-ID bit has that, too, and keeps it. */
-static uint32_t inherited_bits(int fd)
+static uint32_t inherited_bits(const struct handle *handle)
 {
-    struct statx found;
-    return statx(fd, "", AT_EMPTY_PATH, STATX_MODE, &found) == 0 ? found.stx_mode & S_ISGID : 0;
+    return handle->found.stx_mode & S_ISGID;
 }
 
 /* Directories on the way. */
@@ -104,11 +118,11 @@ static struct tm_fault open_up(struct extract_order *order, const char *path, si
     int error = open_handle(order, path, path_bytes, &handle);
     if (error)
         return extract_fault(TM_OP_METADATA, error);
-    uint32_t mode = (0777 & ~order->job->umask) | 0300 | inherited_bits(handle.fd);
+    uint32_t mode = (0777 & ~order->job->umask) | 0300 | inherited_bits(&handle);
     if (!handle.is_path && fchmod(handle.fd, mode) < 0)
         fault = extract_fault(TM_OP_METADATA, errno);
     if (!fault_is_set(fault))
-        fault = sync_all(order, &handle, path, path_bytes);
+        fault = sync_all(order->job, &handle);
     close_handle(order, &handle);
     return fault;
 }
@@ -140,28 +154,27 @@ int extract_end_ways(struct extract_order *order, extract_told told, void *conte
 /* Directories that are members. */
 
 /* One that was there before keeps what it has, unless the job replaces all. */
-static bool is_to_be_dressed(const struct extract_job *job, int fd)
+static bool is_to_be_dressed(const struct extract_job *job, const struct handle *handle)
 {
-    struct statx found;
-    return job->overwrite == EXTRACT_ALWAYS ||
-           (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &found) == 0 &&
-            (!(found.stx_mask & STATX_BTIME) || extract_is_own(job, &found)));
+    return job->overwrite == EXTRACT_ALWAYS || !(handle->found.stx_mask & STATX_BTIME) ||
+           extract_is_own(job, &handle->found);
 }
 
 static void dress(const struct ending *ending, const struct waiting *waiting)
 {
     struct extract_order *order = ending->order;
+    const struct extract_job *job = order->job;
     struct tm_fault fault = TM_NO_FAULT;
     struct handle handle;
     int error = open_handle(order, waiting->text, waiting->path_bytes, &handle);
     if (error) {
         fault = extract_fault(TM_OP_METADATA, error);
     } else {
-        if (is_to_be_dressed(order->job, handle.fd))
-            fault = extract_dress(order->job, handle.fd, handle.is_path, waiting,
-                                  order->job->keeps_mode ? 0 : inherited_bits(handle.fd));
+        if (is_to_be_dressed(job, &handle))
+            fault = extract_dress(job, handle.fd, handle.is_path, waiting,
+                                  job->keeps_mode ? 0 : inherited_bits(&handle));
         if (!fault_is_set(fault))
-            fault = sync_all(order, &handle, waiting->text, waiting->path_bytes);
+            fault = sync_all(job, &handle);
         close_handle(order, &handle);
     }
     if (fault_is_set(fault))

@@ -160,10 +160,12 @@ static void begin_file(struct making *making)
                                  : &making->trace,
     };
     publish_begin(&making->publisher, &request);
+    making->is_begun = true;
 }
 
 static void leave(struct making *making)
 {
+    making->is_begun = false;
     if (making->directory)
         beneath_release(making->maker->beneath, making->directory);
     making->directory = NULL;
@@ -265,7 +267,7 @@ enum making_result making_step(struct making *making, struct io_chain *chain)
         chain->count = 0;
     making->is_paused = false;
     for (;;) {
-        int begun = making->directory ? 0 : begin(making);
+        int begun = making->is_begun ? 0 : begin(making);
         if (begun < 0 && waits_for_descriptor(making, begun, chain))
             return MAKING_PENDING;
         if (begun < 0)
@@ -309,6 +311,27 @@ void making_give_up(struct making *making, struct tm_fault fault)
     making->fault = fault;
     making->was_given_up = true;
     publish_abandon(&making->publisher);
+}
+
+void making_put_down(struct making *making)
+{
+    if (!shortage_is_expected() || making->publisher.has_temporary)
+        return;
+    leave(making);
+    making->is_begun = true;
+}
+
+int making_pick_up(struct making *making)
+{
+    const struct making_member *member = &making->member;
+    if (making->directory)
+        return 0;
+    int error = extract_open_directory(making->maker, member->path,
+                                       extract_parent_bytes(member->path, member->path_bytes), NULL,
+                                       &making->directory);
+    if (!error)
+        publish_move(&making->publisher, making->directory->fd);
+    return error;
 }
 
 void making_discard(struct making *making)

@@ -51,6 +51,14 @@ static void *copy_of(const void *bytes, size_t count)
     return copy ? memcpy(copy, bytes, count) : NULL;
 }
 
+/* Until the next piece. */
+static bool put_down(struct extract_pieces *pieces, enum making_result result)
+{
+    if (result == MAKING_OPEN)
+        making_put_down(&pieces->making);
+    return result == MAKING_OPEN;
+}
+
 /* What belongs to the piece's item is gone before the file is done. */
 static bool keep_names(struct extract_pieces *pieces, const struct item_view *view,
                        const struct file_record *file, const char *path,
@@ -110,7 +118,7 @@ static struct tm_fault begin(struct extract_pieces *pieces, const struct item_vi
     if (pieces->maker->job->tests)
         return TM_NO_FAULT;
     making_begin(&pieces->making, &member);
-    return making_run(&pieces->making) == MAKING_OPEN ? TM_NO_FAULT : ended(pieces, file);
+    return put_down(pieces, making_run(&pieces->making)) ? TM_NO_FAULT : ended(pieces, file);
 }
 
 static struct tm_fault add_piece(struct extract_pieces *pieces, const struct item_view *view,
@@ -130,7 +138,7 @@ static struct tm_fault add_piece(struct extract_pieces *pieces, const struct ite
     if (pieces->maker->job->tests)
         return TM_NO_FAULT;
     publish_write(&pieces->making.publisher, data, file->data_bytes, file->offset);
-    return making_run(&pieces->making) == MAKING_OPEN ? TM_NO_FAULT : ended(pieces, file);
+    return put_down(pieces, making_run(&pieces->making)) ? TM_NO_FAULT : ended(pieces, file);
 }
 
 static struct tm_fault finish(struct extract_pieces *pieces, struct file_record *file)
@@ -142,6 +150,9 @@ static struct tm_fault finish(struct extract_pieces *pieces, struct file_record 
         return fault_system(TM_OP_HASH, error);
     if (pieces->maker->job->tests)
         return TM_NO_FAULT;
+    error = making_pick_up(&pieces->making);
+    if (error)
+        return extract_fault(TM_OP_CREATE, error);
     publish_end(&pieces->making.publisher);
     making_run(&pieces->making);
     return ended(pieces, file);

@@ -76,7 +76,8 @@ struct making {
     struct extract_maker *maker;
     struct making_member member;
     struct file_stat stat;                     /* as it is to be here */
-    const struct beneath_directory *directory; /* that it is in, pinned; NULL: not yet */
+    const struct beneath_directory *directory; /* that it is in, pinned; NULL: none */
+    bool is_begun;                             /* the publisher is at work */
     bool is_paused;                            /* the chain waits for descriptors */
     bool was_open, was_given_up;
     bool is_late;               /* its data has been taken already */
@@ -93,6 +94,10 @@ void making_begin(struct making *making, const struct making_member *member);
 enum making_result making_step(struct making *making, struct io_chain *chain);
 /* After MAKING_OPEN: the member is given up; the fault is what the caller says. */
 void making_give_up(struct making *making, struct tm_fault fault);
+/* After MAKING_OPEN: nothing but publish_write() and making_step() for it will follow for a while;
+ * gives its directory back, if descriptors are scarce. Then has it again: blocks. 0 or -errno. */
+void making_put_down(struct making *making);
+int making_pick_up(struct making *making);
 /* For a stage's close(): as publish_discard(). */
 void making_discard(struct making *making);
 /* Blocks until there is something else than MAKING_PENDING. */

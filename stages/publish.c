@@ -329,6 +329,11 @@ void publish_write(struct publisher *publisher, const void *data, size_t bytes, 
     publisher->phase = PHASE_FILL;
 }
 
+void publish_move(struct publisher *publisher, int base)
+{
+    publisher->request.base = publisher->directory = base;
+}
+
 void publish_end(struct publisher *publisher)
 {
     publisher->request.more = false;

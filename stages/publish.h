@@ -109,6 +109,10 @@ enum publish_result publish_step(struct publisher *publisher, struct io_chain *c
 
 /* After PUBLISH_OPEN: writes a piece at its offset, which may leave a hole before it. */
 void publish_write(struct publisher *publisher, const void *data, size_t bytes, uint64_t offset);
+/* After PUBLISH_OPEN, for a request without `directory`: its base has another descriptor now. The
+ * caller may close the one before, if there is no temporary name (has_temporary): until then the
+ * file can be written to or given up, but not ended. */
+void publish_move(struct publisher *publisher, int base);
 /* After PUBLISH_OPEN: that was all. */
 void publish_end(struct publisher *publisher);
 /* After PUBLISH_OPEN: gives the file up; the last answer will be PUBLISH_FAILED. */

@@ -10,6 +10,8 @@
  *     read  5   two directories and a large file for later; two on the way down
  *     hash  3   the file that it reads itself; two on the way down
  *     publish 2 the file and its directory; two on the way down
+ *     extract 2 likewise; its sink another one, for a file that comes in pieces; see beneath.h for
+ *             what is kept open as long as they are not scarce
  * and no more than SHORTAGE_LEAST when they are scarce; the walk's own thread like a scan worker.
  * Chains in flight on one event loop share the directories: 2 more for each chain.
  */

@@ -291,4 +291,22 @@ static inline void expect_no_leftovers(void)
     ck_assert_int_eq(system("test -z \"$(find . -name '.*.treemill-*')\""), 0);
 }
 
+/* Someone who is not the superuser, if we are. */
+static inline void become_someone(void)
+{
+    ck_assert_int_eq(chmod(".", 0777), 0);
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(setegid(65534), 0);
+    ck_assert_int_eq(seteuid(65534), 0);
+}
+
+static inline void become_ourselves(void)
+{
+    if (getuid() != 0)
+        return;
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(setegid(0), 0);
+}
+
 #endif

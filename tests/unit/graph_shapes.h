@@ -55,7 +55,7 @@ static const struct shape {
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
 /* Whether it can be had here. */
-static bool is_available(const struct shape *shape)
+static inline bool is_available(const struct shape *shape)
 {
     char why[128];
     for (int s = 0; s < 3; s++) {

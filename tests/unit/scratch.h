@@ -25,7 +25,7 @@ static void scratch_remove(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void make_file(const char *path, const char *text)
+static inline void make_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);

@@ -256,6 +256,8 @@ START_TEST(a_nameless_file_gets_attributes_and_a_name)
                                   .mode = 0600});
     io_add(&chain,
            (struct io_op){.code = IO_WRITE, .fd = IO_FD_OF_CHAIN, .data = data, .size = BYTES});
+    io_add(&chain,
+           (struct io_op){.code = IO_SET_SIZE, .fd = IO_FD_OF_CHAIN, .offset = BYTES + 100});
     io_add(&chain, (struct io_op){.code = IO_SET_OWNER, .fd = IO_FD_OF_CHAIN, .data = &owner});
     io_add(&chain, (struct io_op){.code = IO_SET_MODE, .fd = IO_FD_OF_CHAIN, .mode = 0751});
     io_add(&chain, (struct io_op){.code = IO_SET_TIMES, .fd = IO_FD_OF_CHAIN, .data = times});
@@ -267,8 +269,10 @@ START_TEST(a_nameless_file_gets_attributes_and_a_name)
     if (chain.op[0].result != -EOPNOTSUPP) { /* not every file system can */
         for (unsigned i = 0; i < chain.count; i++)
             ck_assert_msg(chain.op[i].result >= 0, "%u: %d", i, (int)chain.op[i].result);
-        expect_file("f", 0, BYTES);
         ck_assert_int_eq(stat("f", &status), 0);
+        ck_assert_int_eq(status.st_size, BYTES + 100);
+        ck_assert_int_eq(truncate("f", BYTES), 0); /* changes the time */
+        expect_file("f", 0, BYTES);
         ck_assert_uint_eq(status.st_mode, S_IFREG | 0751);
         ck_assert_int_eq(status.st_mtim.tv_sec, 86400);
         ck_assert_int_eq(status.st_mtim.tv_nsec, 3);
