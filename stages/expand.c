@@ -31,6 +31,7 @@ struct expander {
     struct decoder *decoder; /* of chunks */
     /* Of a file that comes as a whole; made when first needed. */
     struct decode_stream *stream;
+    struct archive_test *test; /* NULL: the job is no test */
     uint8_t *input, *output, *attributes;
     enum phase phase;
     unsigned index;
@@ -60,6 +61,12 @@ const uint8_t *expanded_data(const struct expand_job *job, const struct item_vie
     return view->output + job->output_start + table_bytes(&job->shape);
 }
 
+static struct archive_verdict *verdict_of(const struct expander *expander,
+                                          const struct item_view *view)
+{
+    return &expanded_of(expander->job, view, expander->index)->verdict;
+}
+
 static void expander_close(void *state)
 {
     struct expander *expander = state;
@@ -68,6 +75,7 @@ static void expander_close(void *state)
     publish_discard(&expander->publisher);
     decoder_destroy(expander->decoder);
     decode_stream_destroy(expander->stream);
+    archive_test_destroy(expander->test);
     free(expander->input);
     free(expander->output);
     free(expander->attributes);
@@ -84,12 +92,11 @@ static int expander_open(void *job, void **state)
     expander->fd = -1;
     publish_init(&expander->publisher);
     int error = decoder_create(&expander->decoder);
-    if (error) {
+    if (error)
         expander_close(expander);
-        return error;
-    }
-    *state = expander;
-    return 0;
+    else
+        *state = expander;
+    return error;
 }
 
 static struct tm_fault fault_of_decoding(int error)
@@ -139,7 +146,10 @@ static int make_buffers(struct expander *expander)
         expander->attributes = malloc(METADATA_MAX_BYTES);
     if (!expander->input || !expander->output || !expander->attributes)
         return -ENOMEM;
-    return expander->stream ? 0 : decode_stream_create(CODEC_GZIP, &expander->stream);
+    int error = expander->stream ? 0 : decode_stream_create(CODEC_GZIP, &expander->stream);
+    if (!error && expander->job->tests && !expander->test)
+        error = archive_test_create(&expander->job->limits, &expander->test);
+    return error;
 }
 
 static void add_close(struct expander *expander, struct io_chain *chain)
@@ -170,8 +180,7 @@ static void begin_file(struct expander *expander, const struct item_view *view,
     int flags = OPENER_FILE_FLAGS | (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0);
     expander->at_start = true;
     expander->has_output = expander->made_directories = false;
-    expander->step.input_bytes = 0;
-    expander->step.output_bytes = 1;
+    expander->step = (struct decode_step){.output_bytes = 1};
     expander->read_bytes = expander->written_bytes = 0;
     expander->phase = EXPANDER_OPENED;
     if (make_buffers(expander)) {
@@ -245,6 +254,25 @@ static void opened(struct expander *expander, const struct item_view *view,
              chain);
 }
 
+/* Tests. */
+
+static void fail_test(struct expander *expander, const struct item_view *view,
+                      struct file_record *file, struct io_chain *chain)
+{
+    fail(expander, file, verdict_of(expander, view)->fault, chain);
+}
+
+/* It is nothing that is decompressed here. */
+static void test_archive(struct expander *expander, const struct item_view *view,
+                         struct file_record *file, struct io_chain *chain)
+{
+    struct archive_place place = {expander->fd, expander->input, expander->read_bytes,
+                                  file->flags & FILE_READ_ONCE, chain->stop_fd};
+    archive_test_run(expander->test, &place, verdict_of(expander, view));
+    expanded_of(expander->job, view, expander->index)->bytes = verdict_of(expander, view)->bytes;
+    fail_test(expander, view, file, chain); /* if so */
+}
+
 /* The input has ended. */
 static void finish(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
@@ -252,6 +280,10 @@ static void finish(struct expander *expander, const struct item_view *view,
     int error = decode_stream_finish(expander->stream);
     if (error) {
         fail(expander, file, fault_of_decoding(error), chain);
+        return;
+    }
+    if (expander->test && !archive_test_end(expander->test)) {
+        fail_test(expander, view, file, chain);
         return;
     }
     if (decode_stream_has_garbage(expander->stream))
@@ -266,7 +298,8 @@ static void finish(struct expander *expander, const struct item_view *view,
 }
 
 /* Decompresses until there is something to write, or more to read. */
-static void decode(struct expander *expander, struct file_record *file, struct io_chain *chain)
+static void decode(struct expander *expander, const struct item_view *view,
+                   struct file_record *file, struct io_chain *chain)
 {
     struct decode_step *step = &expander->step;
     step->output = expander->output;
@@ -275,6 +308,10 @@ static void decode(struct expander *expander, struct file_record *file, struct i
     size_t made = OUTPUT_BYTES - step->output_bytes;
     if (error) {
         fail(expander, file, fault_of_decoding(error), chain);
+        return;
+    }
+    if (expander->test && !archive_test_push(expander->test, expander->output, made)) {
+        fail_test(expander, view, file, chain);
         return;
     }
     expander->phase = EXPANDER_DECODED;
@@ -286,10 +323,11 @@ static void decode(struct expander *expander, struct file_record *file, struct i
 }
 
 /* With the last piece gone. */
-static void go_on(struct expander *expander, struct file_record *file, struct io_chain *chain)
+static void go_on(struct expander *expander, const struct item_view *view, struct file_record *file,
+                  struct io_chain *chain)
 {
     if (expander->step.input_bytes || !expander->step.output_bytes)
-        decode(expander, file, chain);
+        decode(expander, view, file, chain);
     else
         add_read(expander, file, chain);
 }
@@ -301,7 +339,7 @@ static void make_output(struct expander *expander, const struct item_view *view,
     case PUBLISH_PENDING:
         return;
     case PUBLISH_OPEN:
-        go_on(expander, file, chain);
+        go_on(expander, view, file, chain);
         return;
     case PUBLISH_EXISTS:
         file->fault = fault_system(TM_OP_CREATE, EEXIST);
@@ -323,8 +361,8 @@ static void make_output(struct expander *expander, const struct item_view *view,
 
 /* What it is: told by its first bytes, which a pipe may give one by one. False: more are needed, or
  * it is nothing. */
-static bool begin_stream(struct expander *expander, struct file_record *file, bool is_all,
-                         struct io_chain *chain)
+static bool begin_stream(struct expander *expander, const struct item_view *view,
+                         struct file_record *file, bool is_all, struct io_chain *chain)
 {
     enum codec_format format;
     if (expander->read_bytes < DECODE_DETECT_BYTES && !is_all) {
@@ -332,9 +370,14 @@ static bool begin_stream(struct expander *expander, struct file_record *file, bo
         return false;
     }
     if (!decode_detect(expander->input, (size_t)expander->read_bytes, &format)) {
-        fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
+        if (expander->test)
+            test_archive(expander, view, file, chain);
+        else
+            fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
         return false;
     }
+    if (expander->test)
+        archive_test_begin(expander->test, verdict_of(expander, view));
     decode_stream_reset(expander->stream, format);
     expander->step.input_bytes = (size_t)expander->read_bytes;
     expander->at_start = false;
@@ -353,10 +396,10 @@ static void has_read(struct expander *expander, const struct item_view *view,
     expander->read_bytes += (uint64_t)got;
     expander->step.input = expander->input;
     expander->step.input_bytes = (size_t)got;
-    if (expander->at_start && !begin_stream(expander, file, got == 0, chain))
+    if (expander->at_start && !begin_stream(expander, view, file, got == 0, chain))
         return;
     if (expander->step.input_bytes)
-        decode(expander, file, chain);
+        decode(expander, view, file, chain);
     else
         finish(expander, view, file, chain);
 }
@@ -367,7 +410,7 @@ static bool next_file(struct expander *expander, const struct item_view *view)
     for (; expander->index < batch->file_count; expander->index++) {
         const struct file_record *file = &batch->file[expander->index];
         if (!file->trace.inode) /* else a worker may have died over it when it was done */
-            expanded_of(expander->job, view, expander->index)->bytes = 0;
+            *expanded_of(expander->job, view, expander->index) = (struct expanded){0};
         if (!fault_is_set(file->fault) && !(file->flags & FILE_NOT_FILE))
             return true;
     }
@@ -389,7 +432,7 @@ static void advance(struct expander *expander, const struct item_view *view, str
         has_read(expander, view, file, chain);
         break;
     case EXPANDER_DECODED:
-        go_on(expander, file, chain);
+        go_on(expander, view, file, chain);
         break;
     case EXPANDER_OUTPUT:
         make_output(expander, view, file, chain);
