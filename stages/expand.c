@@ -1,4 +1,4 @@
-#include "stages/expand.h"
+#include "stages/expand_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pipeline/arena.h"
 #include "pipeline/io.h"
 #include "stages/opener.h"
 #include "stages/publish.h"
@@ -45,22 +44,6 @@ struct expander {
     uint64_t read_bytes, written_bytes;
 };
 
-static size_t table_bytes(const struct batch_shape *shape)
-{
-    return align_up(shape->files_max * sizeof(struct expanded), CACHE_LINE_BYTES);
-}
-
-size_t expand_output_bytes(const void *job, const struct batch_shape *shape)
-{
-    (void)job;
-    return table_bytes(shape) + EXPAND_CHUNK_BYTES;
-}
-
-const uint8_t *expanded_data(const struct expand_job *job, const struct item_view *view)
-{
-    return view->output + job->output_start + table_bytes(&job->shape);
-}
-
 static struct archive_verdict *verdict_of(const struct expander *expander,
                                           const struct item_view *view)
 {
@@ -97,41 +80,6 @@ static int expander_open(void *job, void **state)
     else
         *state = expander;
     return error;
-}
-
-static struct tm_fault fault_of_decoding(int error)
-{
-    switch (error) {
-    case -EBADMSG:
-    case -ENOBUFS:
-        return fault_of(TM_FAULT_CORRUPT);
-    case -ENODATA:
-        return fault_of(TM_FAULT_TRUNCATED);
-    default:
-        return fault_system(TM_OP_DECOMPRESS, error);
-    }
-}
-
-/* Chunks. */
-
-static void expand_chunk(struct expander *expander, const struct item_view *view,
-                         struct file_record *file)
-{
-    const struct expand_job *job = expander->job;
-    const uint8_t *input = view->input + file->data;
-    struct expanded *expanded = expanded_of(job, view, 0);
-    enum codec_format format;
-    size_t bytes = 0;
-    expanded->bytes = 0;
-    if (fault_is_set(file->fault) || !file->data_bytes)
-        return;
-    int error = -EBADMSG;
-    if (decode_detect(input, file->data_bytes, &format))
-        error = decode_block(expander->decoder, format, input, file->data_bytes,
-                             (uint8_t *)expanded_data(job, view), EXPAND_CHUNK_BYTES, &bytes);
-    expanded->bytes = bytes;
-    if (error)
-        file->fault = fault_of_decoding(error);
 }
 
 /* Files that come as a whole. */
@@ -279,7 +227,7 @@ static void finish(struct expander *expander, const struct item_view *view,
 {
     int error = decode_stream_finish(expander->stream);
     if (error) {
-        fail(expander, file, fault_of_decoding(error), chain);
+        fail(expander, file, expand_fault(error), chain);
         return;
     }
     if (expander->test && !archive_test_end(expander->test)) {
@@ -307,7 +255,7 @@ static void decode(struct expander *expander, const struct item_view *view,
     int error = decode_stream_run(expander->stream, step);
     size_t made = OUTPUT_BYTES - step->output_bytes;
     if (error) {
-        fail(expander, file, fault_of_decoding(error), chain);
+        fail(expander, file, expand_fault(error), chain);
         return;
     }
     if (expander->test && !archive_test_push(expander->test, expander->output, made)) {
@@ -452,7 +400,7 @@ static bool expander_step(void *state, const struct item_view *view, struct io_c
         expander->phase = EXPANDER_NEXT;
         expander->index = 0;
         if (batch_is_chunk(view)) {
-            expand_chunk(expander, view, &batch_of(view)->file[0]);
+            expand_chunk(expander->job, expander->decoder, view);
             return false;
         }
         if (expander->job->leaves_whole)
