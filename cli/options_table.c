@@ -303,6 +303,18 @@ static const struct option_row option_table[] = {
      .kind = OPTION_SIZE, .offset = FIELD(max_ratio), .maximum = UINT64_MAX,
      .help = "end when more than N times its size comes out (0: any)",
      .man = "Looked at from 1 GiB on. The default is 10000."},
+    {.name = "max-total", .argument = "SIZE", .verbs = BIT(VERB_TEST), .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_total_bytes), .maximum = UINT64_MAX,
+     .help = "a file of which more than SIZE comes out is bad"},
+    {.name = "max-members", .argument = "N", .verbs = BIT(VERB_TEST), .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_members), .maximum = UINT64_MAX,
+     .help = "so is one with more than N members (0: any number)",
+     .man = "The default is 100000000."},
+    {.name = "max-ratio", .argument = "N", .verbs = BIT(VERB_TEST), .group = GROUP_OUTPUT,
+     .kind = OPTION_SIZE, .offset = FIELD(max_ratio), .maximum = UINT64_MAX,
+     .help = "and one of which more than N times its size comes out",
+     .man = "0 allows any. Looked at from 1 GiB on, and only of what libarchive decompresses, "
+            "where compression can be within compression. The default is 10000."},
 
     /* Output */
     {.name = "output", .letter = 'o', .argument = "FILE", .verbs = HASH, .group = GROUP_OUTPUT,

@@ -146,16 +146,23 @@ static const struct verb_row verb_table[VERB_COUNT] = {
     [VERB_TEST] =
         {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
          .operand_name = "PATH", .complete = COMPLETE_FILE,
-         .help = "check that compressed files are whole",
-         .man = "Decompresses gzip and zstd files, .tar.gz and .tar.zst among them, and compares "
-                "their checksums; writes nothing. Of zip archives it knows nothing. With "
-                "--recursive files of other kinds are passed over, unless they are called .gz, "
-                ".tgz, .zst or .tzst.",
-         .differs = "A file is corrupt, cut short or neither gzip nor zstd.",
+         .help = "check that archives and compressed files are whole",
+         .man = "Reads archives and compressed files (- is standard input) from beginning to end "
+                "and makes nothing of them: gzip and zstd, tar by itself and within these, zip, "
+                "and what else libarchive reads, such as 7z, cpio and xz. Checksums are compared; "
+                "a tar and most kinds of cpio have none of the data, so only their structure is "
+                "checked. Many files are tested at once, each archive by one worker: with "
+                "--compress=processes one that makes a library crash costs no other. With "
+                "--recursive files of other kinds are passed over, unless they are called as "
+                "archives or compressed files are.",
+         .differs = "A file is corrupt, cut short or nothing that is known, or more comes out of "
+                    "it than is allowed.",
          .common = {"recursive", "threads", "quiet", "help"},
-         .examples = {"treemill test -r backup", "All compressed files below backup.",
-                      "treemill test - < src.tar.zst", "Standard input."},
-         .see_also = {"gzip(1)", "zstd(1)"}},
+         .examples = {"treemill test -r backup", "All archives and compressed files below backup.",
+                      "treemill test - < src.tar.zst", "Standard input.",
+                      "treemill test -r --compress=processes --sandbox=require backup",
+                      "Each in a process that a crash costs nothing but that file."},
+         .see_also = {"gzip(1)", "zstd(1)", "unzip(1)", "tar(1)"}},
     [VERB_INFO] =
         {.name = "info", .operands = "", .operand_name = "operand",
          .help = "show what is available here, and why not",

@@ -1,4 +1,4 @@
-/* treemill decompress and test: names ─▶ walk ─▶ read ─▶ decompress ─▶ output.
+/* treemill decompress and test: names ─▶ walk ─▶ read ─▶ decompress ─▶ output, or verdict.
  *
  * Files that come as a whole are written by the worker that has them; the chunks of a file with an
  * index come here in order and are put into its output. */
@@ -27,6 +27,8 @@ struct expand_verb {
     bool is_open;
     bool is_skipped;
     struct tm_fault fault; /* why it has no output */
+    struct archive_test *test;
+    struct archive_verdict verdict;
 };
 
 static void fail_stream(struct expand_verb *verb, struct tm_fault fault)
@@ -47,6 +49,16 @@ static void begin_stream(struct expand_verb *verb, const char *path, size_t path
                                            : fault_system(TM_OP_CREATE, error));
 }
 
+/* What came out, piece after piece: whether a tar in it is whole. */
+static void test_chunk(struct expand_verb *verb, const struct item_view *view, uint64_t bytes)
+{
+    if (view->item->chunk == 0)
+        archive_test_begin(verb->test, &verb->verdict);
+    if (!archive_test_push(verb->test, expanded_data(&verb->expand, view), (size_t)bytes) ||
+        (view->item->last && !archive_test_end(verb->test)))
+        fail_stream(verb, verb->verdict.fault);
+}
+
 static void take_chunk(struct expand_verb *verb, const struct item_view *view)
 {
     struct file_record *file = &batch_of(view)->file[0];
@@ -59,6 +71,8 @@ static void take_chunk(struct expand_verb *verb, const struct item_view *view)
     if (fault_is_set(fault))
         fail_stream(verb, fault);
     uint64_t bytes = expanded_of(&verb->expand, view, 0)->bytes;
+    if (verb->expand.tests && verb->is_open)
+        test_chunk(verb, view, bytes);
     int error = 0;
     if (verb->is_open && !verb->expand.tests)
         error = stream_out_write(&verb->out, expanded_data(&verb->expand, view), (size_t)bytes);
@@ -80,39 +94,93 @@ static void take_chunk(struct expand_verb *verb, const struct item_view *view)
 static bool is_corrupt(struct tm_fault fault)
 {
     return fault.kind == TM_FAULT_FORMAT || fault.kind == TM_FAULT_CORRUPT ||
-           fault.kind == TM_FAULT_TRUNCATED;
+           fault.kind == TM_FAULT_TRUNCATED || fault.kind == TM_FAULT_LIMIT;
+}
+
+/* Of a test: what its reader says. */
+static const struct archive_verdict *verdict_of(const struct expand_verb *verb,
+                                                const struct item_view *view, unsigned index)
+{
+    return batch_is_chunk(view) ? &verb->verdict
+                                : &expanded_of(&verb->expand, view, index)->verdict;
 }
 
 /* Below a directory files that are not compressed are to be expected. */
 static bool is_passed_over(const struct expand_verb *verb, const char *path,
-                           const struct file_record *file)
+                           const struct file_record *file, const struct archive_verdict *verdict)
 {
-    return verb->job.options->recursive &&
-           (file->fault.kind == TM_FAULT_SUFFIX ||
-            (file->fault.kind == TM_FAULT_FORMAT && !placing_knows(path, file->path_bytes)));
+    if (!verb->job.options->recursive)
+        return false;
+    if (file->fault.kind == TM_FAULT_SUFFIX)
+        return true;
+    bool is_none = file->fault.kind == TM_FAULT_FORMAT ||
+                   (verb->expand.tests && is_corrupt(file->fault) && verdict->is_doubtful);
+    return is_none && !placing_knows(path, file->path_bytes) &&
+           !(verb->expand.tests && archive_test_knows(path, file->path_bytes));
+}
+
+/* A test has failed, and there is more to be said of it than the fault does. */
+static const char *words_of(const struct expand_verb *verb, const struct file_record *file,
+                            const struct archive_verdict *verdict)
+{
+    if (!verb->expand.tests)
+        return NULL;
+    if (file->fault.kind == TM_FAULT_FORMAT)
+        return "neither compressed nor an archive, in any form that is known";
+    if (file->fault.kind == TM_FAULT_LIMIT)
+        return "more comes out of it than is allowed";
+    return *verdict->text ? verdict->text : NULL;
+}
+
+static int tell_words(struct expand_verb *verb, const char *path, const char *words)
+{
+    struct job *job = &verb->job;
+    atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    report_error_text(job->report, path, "test", "%s", words);
+    if (job->options->fail_fast)
+        job_stop(job);
+    return 0;
+}
+
+/* What there is to be said of a file that is good. */
+static void warn_of(struct expand_verb *verb, const char *path, const struct file_record *file,
+                    const struct archive_verdict *verdict)
+{
+    struct job *job = &verb->job;
+    if (file->flags & FILE_TRAILING) { /* which may be members that were damaged: it stays */
+        report_warning(job->report, path, "trailing garbage ignored");
+        job->changed++;
+    }
+    if (verb->expand.tests && verdict->has_no_end) { /* members may be missing there */
+        report_warning(job->report, path, "has no end-of-archive mark");
+        job->changed++;
+    }
 }
 
 static int take_record(struct expand_verb *verb, const struct item_view *view, unsigned index)
 {
     struct job *job = &verb->job;
     struct file_record *file = &batch_of(view)->file[index];
+    const struct archive_verdict *verdict = verdict_of(verb, view, index);
     const char *path = batch_path(view, file);
+    bool is_end = !batch_is_chunk(view) || view->item->last;
     if (job_ends_by_write(job, view, file))
         return 0;
-    if (is_passed_over(verb, path, file)) {
+    if (is_passed_over(verb, path, file, verdict)) {
         job_pass_over(job, view, file);
         return 0;
     }
-    if (is_corrupt(file->fault) && (!batch_is_chunk(view) || view->item->last))
+    if (is_end && is_corrupt(file->fault)) {
+        const char *words = words_of(verb, file, verdict);
         job->malformed++;
+        if (words)
+            return tell_words(verb, path, words);
+    }
     if (!job_take_record(job, view, file))
         return 0;
     if (!batch_is_chunk(view))
         job_add(&job->output_bytes, expanded_of(&verb->expand, view, index)->bytes);
-    if (file->flags & FILE_TRAILING) { /* which may be members that were damaged: it stays */
-        report_warning(job->report, path, "trailing garbage ignored");
-        job->changed++;
-    }
+    warn_of(verb, path, file, verdict);
     if (job->options->remove_source && file->flags & FILE_TRAILING)
         report_error_text(job->report, path, "remove", "kept: not all of it is in the output");
     else if (job->options->remove_source)
@@ -164,11 +232,17 @@ static bool choose_output(struct expand_verb *verb)
                     .replace_until_ns = job_replace_until_ns(options),
                     .sync = options->fsync != FSYNC_NONE || options->remove_source},
         .tests = tests,
+        .limits = {.bytes = options->max_total_bytes,
+                   .members = options->max_members,
+                   .ratio = options->max_ratio},
         .leaves_whole = to_stdout,
     };
     verb->out.placing = to_stdout ? NULL : &verb->expand.placing;
     verb->job.streams_output = verb->job.counts_in_sink = to_stdout;
-    return true;
+    int error = tests ? archive_test_create(&verb->expand.limits, &verb->test) : 0;
+    if (error)
+        job_fatal(&verb->job, NULL, fault_system(TM_OP_MEMORY, error));
+    return !error;
 }
 
 static bool plan(struct expand_verb *verb)
@@ -219,6 +293,7 @@ int verb_expand(const struct options *options)
         verb.job.failed |= names_failed(names);
     }
     stream_out_drop(&verb.out);
+    archive_test_destroy(verb.test);
     names_destroy(names);
     return job_end(&verb.job);
 }

@@ -1,4 +1,4 @@
-#include "stages/expand.h"
+#include "stages/expand_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pipeline/arena.h"
 #include "pipeline/io.h"
 #include "stages/opener.h"
 #include "stages/publish.h"
@@ -31,6 +30,7 @@ struct expander {
     struct decoder *decoder; /* of chunks */
     /* Of a file that comes as a whole; made when first needed. */
     struct decode_stream *stream;
+    struct archive_test *test; /* NULL: the job is no test */
     uint8_t *input, *output, *attributes;
     enum phase phase;
     unsigned index;
@@ -45,20 +45,10 @@ struct expander {
     uint64_t done_bytes; /* read of the item's files before this one */
 };
 
-static size_t table_bytes(const struct batch_shape *shape)
+static struct archive_verdict *verdict_of(const struct expander *expander,
+                                          const struct item_view *view)
 {
-    return align_up(shape->files_max * sizeof(struct expanded), CACHE_LINE_BYTES);
-}
-
-size_t expand_output_bytes(const void *job, const struct batch_shape *shape)
-{
-    (void)job;
-    return table_bytes(shape) + EXPAND_CHUNK_BYTES;
-}
-
-const uint8_t *expanded_data(const struct expand_job *job, const struct item_view *view)
-{
-    return view->output + job->output_start + table_bytes(&job->shape);
+    return &expanded_of(expander->job, view, expander->index)->verdict;
 }
 
 static void expander_close(void *state)
@@ -69,6 +59,7 @@ static void expander_close(void *state)
     publish_discard(&expander->publisher);
     decoder_destroy(expander->decoder);
     decode_stream_destroy(expander->stream);
+    archive_test_destroy(expander->test);
     free(expander->input);
     free(expander->output);
     free(expander->attributes);
@@ -85,47 +76,11 @@ static int expander_open(void *job, void **state)
     expander->fd = -1;
     publish_init(&expander->publisher);
     int error = decoder_create(&expander->decoder);
-    if (error) {
-        expander_close(expander);
-        return error;
-    }
-    *state = expander;
-    return 0;
-}
-
-static struct tm_fault fault_of_decoding(int error)
-{
-    switch (error) {
-    case -EBADMSG:
-    case -ENOBUFS:
-        return fault_of(TM_FAULT_CORRUPT);
-    case -ENODATA:
-        return fault_of(TM_FAULT_TRUNCATED);
-    default:
-        return fault_system(TM_OP_DECOMPRESS, error);
-    }
-}
-
-/* Chunks. */
-
-static void expand_chunk(struct expander *expander, const struct item_view *view,
-                         struct file_record *file)
-{
-    const struct expand_job *job = expander->job;
-    const uint8_t *input = view->input + file->data;
-    struct expanded *expanded = expanded_of(job, view, 0);
-    enum codec_format format;
-    size_t bytes = 0;
-    expanded->bytes = 0;
-    if (fault_is_set(file->fault) || !file->data_bytes)
-        return;
-    int error = -EBADMSG;
-    if (decode_detect(input, file->data_bytes, &format))
-        error = decode_block(expander->decoder, format, input, file->data_bytes,
-                             (uint8_t *)expanded_data(job, view), EXPAND_CHUNK_BYTES, &bytes);
-    expanded->bytes = bytes;
     if (error)
-        file->fault = fault_of_decoding(error);
+        expander_close(expander);
+    else
+        *state = expander;
+    return error;
 }
 
 /* Files that come as a whole. */
@@ -140,7 +95,10 @@ static int make_buffers(struct expander *expander)
         expander->attributes = malloc(METADATA_MAX_BYTES);
     if (!expander->input || !expander->output || !expander->attributes)
         return -ENOMEM;
-    return expander->stream ? 0 : decode_stream_create(CODEC_GZIP, &expander->stream);
+    int error = expander->stream ? 0 : decode_stream_create(CODEC_GZIP, &expander->stream);
+    if (!error && expander->job->tests && !expander->test)
+        error = archive_test_create(&expander->job->limits, &expander->test);
+    return error;
 }
 
 static void add_close(struct expander *expander, struct io_chain *chain)
@@ -171,8 +129,7 @@ static void begin_file(struct expander *expander, const struct item_view *view,
     int flags = OPENER_FILE_FLAGS | (file->flags & FILE_NO_FOLLOW ? O_NOFOLLOW : 0);
     expander->at_start = true;
     expander->has_output = expander->made_directories = false;
-    expander->step.input_bytes = 0;
-    expander->step.output_bytes = 1;
+    expander->step = (struct decode_step){.output_bytes = 1};
     expander->read_bytes = expander->written_bytes = 0;
     expander->phase = EXPANDER_OPENED;
     if (make_buffers(expander)) {
@@ -246,13 +203,36 @@ static void opened(struct expander *expander, const struct item_view *view,
              chain);
 }
 
+/* Tests. */
+
+static void fail_test(struct expander *expander, const struct item_view *view,
+                      struct file_record *file, struct io_chain *chain)
+{
+    fail(expander, file, verdict_of(expander, view)->fault, chain);
+}
+
+/* It is nothing that is decompressed here. */
+static void test_archive(struct expander *expander, const struct item_view *view,
+                         struct file_record *file, struct io_chain *chain)
+{
+    struct archive_place place = {expander->fd, expander->input, expander->read_bytes,
+                                  file->flags & FILE_READ_ONCE, chain->stop_fd};
+    archive_test_run(expander->test, &place, verdict_of(expander, view));
+    expanded_of(expander->job, view, expander->index)->bytes = verdict_of(expander, view)->bytes;
+    fail_test(expander, view, file, chain); /* if so */
+}
+
 /* The input has ended. */
 static void finish(struct expander *expander, const struct item_view *view,
                    struct file_record *file, struct io_chain *chain)
 {
     int error = decode_stream_finish(expander->stream);
     if (error) {
-        fail(expander, file, fault_of_decoding(error), chain);
+        fail(expander, file, expand_fault(error), chain);
+        return;
+    }
+    if (expander->test && !archive_test_end(expander->test)) {
+        fail_test(expander, view, file, chain);
         return;
     }
     if (decode_stream_has_garbage(expander->stream))
@@ -267,7 +247,8 @@ static void finish(struct expander *expander, const struct item_view *view,
 }
 
 /* Decompresses until there is something to write, or more to read. */
-static void decode(struct expander *expander, struct file_record *file, struct io_chain *chain)
+static void decode(struct expander *expander, const struct item_view *view,
+                   struct file_record *file, struct io_chain *chain)
 {
     struct decode_step *step = &expander->step;
     step->output = expander->output;
@@ -275,7 +256,11 @@ static void decode(struct expander *expander, struct file_record *file, struct i
     int error = decode_stream_run(expander->stream, step);
     size_t made = OUTPUT_BYTES - step->output_bytes;
     if (error) {
-        fail(expander, file, fault_of_decoding(error), chain);
+        fail(expander, file, expand_fault(error), chain);
+        return;
+    }
+    if (expander->test && !archive_test_push(expander->test, expander->output, made)) {
+        fail_test(expander, view, file, chain);
         return;
     }
     expander->phase = EXPANDER_DECODED;
@@ -287,10 +272,11 @@ static void decode(struct expander *expander, struct file_record *file, struct i
 }
 
 /* With the last piece gone. */
-static void go_on(struct expander *expander, struct file_record *file, struct io_chain *chain)
+static void go_on(struct expander *expander, const struct item_view *view, struct file_record *file,
+                  struct io_chain *chain)
 {
     if (expander->step.input_bytes || !expander->step.output_bytes)
-        decode(expander, file, chain);
+        decode(expander, view, file, chain);
     else
         add_read(expander, file, chain);
 }
@@ -302,7 +288,7 @@ static void make_output(struct expander *expander, const struct item_view *view,
     case PUBLISH_PENDING:
         return;
     case PUBLISH_OPEN:
-        go_on(expander, file, chain);
+        go_on(expander, view, file, chain);
         return;
     case PUBLISH_EXISTS:
         file->fault = fault_system(TM_OP_CREATE, EEXIST);
@@ -324,8 +310,8 @@ static void make_output(struct expander *expander, const struct item_view *view,
 
 /* What it is: told by its first bytes, which a pipe may give one by one. False: more are needed, or
  * it is nothing. */
-static bool begin_stream(struct expander *expander, struct file_record *file, bool is_all,
-                         struct io_chain *chain)
+static bool begin_stream(struct expander *expander, const struct item_view *view,
+                         struct file_record *file, bool is_all, struct io_chain *chain)
 {
     enum codec_format format;
     if (expander->read_bytes < DECODE_DETECT_BYTES && !is_all) {
@@ -333,9 +319,14 @@ static bool begin_stream(struct expander *expander, struct file_record *file, bo
         return false;
     }
     if (!decode_detect(expander->input, (size_t)expander->read_bytes, &format)) {
-        fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
+        if (expander->test)
+            test_archive(expander, view, file, chain);
+        else
+            fail(expander, file, fault_of(TM_FAULT_FORMAT), chain);
         return false;
     }
+    if (expander->test)
+        archive_test_begin(expander->test, verdict_of(expander, view));
     decode_stream_reset(expander->stream, format);
     expander->step.input_bytes = (size_t)expander->read_bytes;
     expander->at_start = false;
@@ -356,10 +347,10 @@ static void has_read(struct expander *expander, const struct item_view *view,
                           memory_order_relaxed);
     expander->step.input = expander->input;
     expander->step.input_bytes = (size_t)got;
-    if (expander->at_start && !begin_stream(expander, file, got == 0, chain))
+    if (expander->at_start && !begin_stream(expander, view, file, got == 0, chain))
         return;
     if (expander->step.input_bytes)
-        decode(expander, file, chain);
+        decode(expander, view, file, chain);
     else
         finish(expander, view, file, chain);
 }
@@ -370,7 +361,7 @@ static bool next_file(struct expander *expander, const struct item_view *view)
     for (; expander->index < batch->file_count; expander->index++) {
         const struct file_record *file = &batch->file[expander->index];
         if (!file->trace.inode) /* else a worker may have died over it when it was done */
-            expanded_of(expander->job, view, expander->index)->bytes = 0;
+            *expanded_of(expander->job, view, expander->index) = (struct expanded){0};
         if (!fault_is_set(file->fault) && !(file->flags & FILE_NOT_FILE))
             return true;
     }
@@ -392,7 +383,7 @@ static void advance(struct expander *expander, const struct item_view *view, str
         has_read(expander, view, file, chain);
         break;
     case EXPANDER_DECODED:
-        go_on(expander, file, chain);
+        go_on(expander, view, file, chain);
         break;
     case EXPANDER_OUTPUT:
         make_output(expander, view, file, chain);
@@ -418,7 +409,7 @@ static bool expander_step(void *state, const struct item_view *view, struct io_c
         expander->index = 0;
         expander->done_bytes = 0;
         if (batch_is_chunk(view)) {
-            expand_chunk(expander, view, &batch_of(view)->file[0]);
+            expand_chunk(expander->job, expander->decoder, view);
             return false;
         }
         if (expander->job->leaves_whole)
