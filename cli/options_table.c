@@ -291,7 +291,9 @@ static const struct option_row option_table[] = {
      .offset = FIELD(safe_links), .help = "no symbolic links that lead out of the directory",
      .man = "Without it they are made as they are stored; none is ever followed."},
     {.name = "xattrs", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
-     .offset = FIELD(xattrs), .help = "restore extended attributes and ACLs"},
+     .offset = FIELD(xattrs), .help = "restore extended attributes and ACLs",
+     .man = "Those of the kinds security and trusted, capabilities among them, only with "
+            "--preserve-permissions."},
     {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_total_bytes), .maximum = UINT64_MAX,
      .help = "end when more than SIZE comes out of the archive"},

@@ -101,6 +101,14 @@ static bool open_target(struct extract_verb *verb)
     return true;
 }
 
+/* Labels, capabilities and what only the superuser sees give rights, as setuid bits do. */
+static unsigned attribute_kinds(const struct options *options)
+{
+    if (!options->xattrs)
+        return 0;
+    return options->preserve_permissions ? METADATA_ALL : METADATA_USER | METADATA_ACL;
+}
+
 static void set_up(struct extract_verb *verb)
 {
     const struct options *options = verb->job.options;
@@ -114,7 +122,7 @@ static void set_up(struct extract_verb *verb)
         .keeps_owner = options->same_owner,
         .makes_devices = options->devices,
         .safe_links = options->safe_links,
-        .attribute_kinds = options->xattrs ? METADATA_ALL : 0,
+        .attribute_kinds = attribute_kinds(options),
         .sync = options->fsync != FSYNC_NONE,
         .algorithms = hash_of(verb) ? verb->hash.algorithms : 0,
     };

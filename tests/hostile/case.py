@@ -4,6 +4,7 @@ A case is an archive, how it is extracted, and all that may come of it: the exit
 of messages, and every name below the target, with what it is. run.py compares that."""
 
 import hashlib
+import os
 import re
 import zlib
 
@@ -36,9 +37,10 @@ def raw(path):
     return path if isinstance(path, bytes) else path.encode()
 
 
-def file(path, content=b"", mode=0o644, time=MEMBER_TIME, links=1):
+def file(path, content=b"", mode=0o644, time=MEMBER_TIME, links=1, attributes=()):
     digest = hashlib.md5(raw(content)).hexdigest() if content is not None else "-"
-    return b"f %o %d %s %s %s" % (mode, links, stamp(time), digest.encode(), raw(path))
+    return b"f %o %d %s %s %s%s" % (mode, links, stamp(time), digest.encode(), raw(path),
+                                    b"".join(b" " + raw(one) for one in attributes))
 
 
 def hollow(path, mode=0o644, time=MEMBER_TIME, links=1):
@@ -68,6 +70,54 @@ def stamp(time):
     if time is None:
         return b"now"
     return b"%d" % time if isinstance(time, int) else time.encode()
+
+
+# What is to be had here.
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+def probe(action):
+    """Whether it can be done, with the name of a file that is not there."""
+    try:
+        action("probe")
+        return True
+    except OSError:
+        return False
+    finally:
+        if os.path.lexists("probe"):
+            os.unlink("probe")
+
+
+def can_make_devices():
+    return probe(lambda name: os.mknod(name, 0o20600, os.makedev(1, 3)))
+
+
+def with_file(name, action):
+    with open(name, "w"):
+        pass
+    return action(name)
+
+
+def keeps_attributes():
+    return probe(lambda name: with_file(name, lambda name: os.setxattr(name, "user.x", b"x")))
+
+
+def kept_time(seconds):
+    """What a file system makes of a time that it has no room for."""
+    kept = []
+
+    def try_time(name):
+        os.utime(name, ns=(0, seconds * 1000000000))
+        kept.append(os.stat(name).st_mtime_ns // 1000000000)
+
+    return kept[0] if probe(lambda name: with_file(name, try_time)) else None
+
+
+def can_be_as_long(size):
+    return probe(lambda name: with_file(name, lambda name: os.truncate(name, size)))
 
 
 def write_all(out):

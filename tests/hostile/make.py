@@ -6,11 +6,13 @@ that some of them try to reach, "../out" from the target. The same bytes each ti
 import sys
 
 import case
+import tar_kinds
 import tar_names
 
 
 def make(outside):
     tar_names.make(outside)
+    tar_kinds.make()
     return case.cases
 
 

@@ -101,6 +101,7 @@ def entry(path, relative):
     status = os.lstat(path)
     mode, when = stat.S_IMODE(status.st_mode), stamp(status.st_mtime_ns)
     if stat.S_ISDIR(status.st_mode):
+        os.chmod(path, 0o700)  # or what is in it could not be looked at
         return case.directory(relative, mode, when)
     if stat.S_ISLNK(status.st_mode):
         return case.symlink(relative, os.readlink(path), when, status.st_nlink)
@@ -109,8 +110,13 @@ def entry(path, relative):
         return case.special(kind[stat.S_IFMT(status.st_mode)], relative, mode, when)
     if status.st_size > case.READABLE_MAX:
         return case.hollow(relative, mode, when, status.st_nlink)
+    attributes = [name for name in os.listxattr(path) if name != "security.selinux"]
+    if not mode & 0o400:
+        os.chmod(path, mode | 0o400)
     with open(path, "rb") as file:
-        return case.file(relative, file.read(), mode, when, status.st_nlink)
+        content = file.read()
+    os.chmod(path, mode)
+    return case.file(relative, content, mode, when, status.st_nlink, sorted(attributes))
 
 
 def state(top):
@@ -123,11 +129,7 @@ def state(top):
 
 
 def empty(top):
-    for directory, directories, files in os.walk(os.fsencode(top)):
-        for name in directories:
-            path = os.path.join(directory, name)
-            if not os.path.islink(path):
-                os.chmod(path, 0o700)
+    """After state(), which has opened all directories."""
     for directory, directories, files in os.walk(os.fsencode(top), topdown=False):
         for name in files:
             os.unlink(os.path.join(directory, name))
@@ -234,6 +236,7 @@ def combinations():
 
 def main():
     signal.signal(signal.SIGALRM, give_up)
+    sys.setrecursionlimit(10000)  # os.walk()
     work, names = os.path.realpath(sys.argv[1]), sys.argv[2:]
     os.umask(0o022)
     os.chdir(work)
