@@ -50,14 +50,14 @@ for archive in "${archives[@]}"; do
     extract $archive 'tree/sp ace'
     check "a name with a space, $archive" [ "$(names)" = "tree/sp ace/five " ]
     rm -rf x
-    expect_status 3 "$TREEMILL" extract -q -C x $archive tree/one.txt no/such '*.none'
+    expect_status 3 "$TREEMILL" extract -q -C x "$archive" tree/one.txt no/such '*.none'
     check "what is missing is named, $archive" diff - err <<END
 treemill: no/such: not in the archive
 treemill: *.none: not in the archive
 END
     check "the rest is there, $archive" [ "$(names)" = "tree/one.txt " ]
     rm -rf x
-    expect_status 3 "$TREEMILL" extract -q -C x $archive tree/on
+    expect_status 3 "$TREEMILL" extract -q -C x "$archive" tree/on
     check "a part of a name is none, $archive" ends 3 'tree/on: not in the archive'
 done
 run bash -c '"$TREEMILL" extract -q -C x - tree/a <t.tar.gz'
@@ -73,14 +73,14 @@ rm -rf y
 
 # Names cut.
 for archive in t.tar t.tar.gz; do
-    extract --strip-components=1 $archive
+    extract --strip-components=1 "$archive"
     check "one component off, $archive" diff -r --no-dereference tree x
     check "the hard link, too, $archive" [ x/linked -ef x/c/again ]
-    extract --strip-components=2 $archive
+    extract --strip-components=2 "$archive"
     check "two off, $archive" [ "$(names)" = ".hidden again b/three.txt five four.c soft two.c " ]
-    extract --strip-components=1 $archive tree/a
+    extract --strip-components=1 "$archive" tree/a
     check "with a member, $archive" [ "$(names)" = "a/b/three.txt a/two.c " ]
-    extract --strip-components=9 $archive
+    extract --strip-components=9 "$archive"
     check "all off, $archive" [ -z "$(names)" ]
 done
 
@@ -102,7 +102,7 @@ present() { # fresh x: older, newer, a link, a directory in place of files
 }
 for archive in t.tar t.tar.gz ${archives[3]:-}; do
     present
-    expect_status 3 "$TREEMILL" extract -q -C x $archive
+    expect_status 3 "$TREEMILL" extract -q -C x "$archive"
     check "what exists is named, $archive" diff <(LC_ALL=C sort err) - <<END
 treemill: tree/a/b/three.txt: create: File exists
 treemill: tree/a/two.c: create: File exists
@@ -114,18 +114,18 @@ END
     check "nor is a link followed, $archive" [ "$(cat outside/file)" = outside ]
     check "the others are there, $archive" cmp -s tree/one.txt x/tree/one.txt
     present
-    expect_status 0 "$TREEMILL" extract -q -C x --overwrite=older $archive
+    expect_status 0 "$TREEMILL" extract -q -C x --overwrite=older "$archive"
     check "older ones are replaced, $archive" cmp -s tree/a/two.c x/tree/a/two.c
     check "newer ones stay, $archive" [ "$(cat x/tree/c/four.c x/tree/c/.hidden)" = $'new\nsame' ]
     check "a link is replaced, $archive" cmp -s tree/a/b/three.txt x/tree/a/b/three.txt
     check "what it led to stays, $archive" [ "$(cat outside/file)" = outside ]
     for option in --overwrite=always -f; do
         present
-        expect_status 0 "$TREEMILL" extract -q -C x $option $archive
+        expect_status 0 "$TREEMILL" extract -q -C x "$option" "$archive"
         check "$option, $archive" diff -r --no-dereference tree x/tree
         check "$option: what a link led to stays, $archive" [ "$(cat outside/file)" = outside ]
         # Again, over itself.
-        expect_status 0 "$TREEMILL" extract -q -C x $option $archive
+        expect_status 0 "$TREEMILL" extract -q -C x "$option" "$archive"
         check "$option again, $archive" diff -r --no-dereference tree x/tree
     done
     check "the hard link is one, $archive" [ "$archive" = t.zip -o x/tree/linked -ef x/tree/c/again ]
@@ -259,19 +259,19 @@ rm -f t.tar.gz t.tar t.zip
 "$TREEMILL" create -q t.tar.gz tree
 "$TREEMILL" create -q t.zip tree 2>err
 for archive in t.tar t.tar.gz t.zip; do
-    extract --exclude='*.c' --exclude=tree/a/b $archive
+    extract --exclude='*.c' --exclude=tree/a/b "$archive"
     check "--exclude, $archive" [ -z "$(find x -name '*.c' -o -name b)" ]
     check "--exclude, the rest, $archive" [ -e x/tree/big ]
-    extract --include=four.c --exclude='*.c' $archive
+    extract --include=four.c --exclude='*.c' "$archive"
     check "--include, $archive" [ "$(find x -name '*.c' -printf %P)" = tree/c/four.c ]
-    extract --max-size=1M $archive
+    extract --max-size=1M "$archive"
     check "--max-size, $archive" [ ! -e x/tree/big -a -e x/tree/a/two.c ]
-    extract --min-size=1M $archive
+    extract --min-size=1M "$archive"
     check "--min-size, $archive" [ "$(find x -type f)" = x/tree/big ]
-    extract --newer=2010-01-01 $archive
+    extract --newer=2010-01-01 "$archive"
     check "--newer, $archive" [ "$(find x -type f)" = x/tree/big ]
     echo '*.txt' >patterns
-    extract --exclude-from=patterns $archive
+    extract --exclude-from=patterns "$archive"
     check "--exclude-from, $archive" [ -z "$(find x -name '*.txt')" ]
 done
 
@@ -288,12 +288,12 @@ archives=(t.tar t.tar.gz t.tar.zst t.zip gnu.tar gnu.tar.bz2)
 regular=$(find tree -type f -printf . | wc -c)
 for archive in "${archives[@]}"; do
     rm -f m
-    extract --manifest=m $archive
+    extract --manifest=m "$archive"
     check "sha256sum -c, $archive" bash -c 'cd x && sha256sum --quiet --strict -c ../m'
     # A second name has no data of its own.
     check "every file, $archive" [ $(($(wc -l <m) + $(find x -type f -links +1 -printf . | wc -c) / 2)) -eq "$regular" ]
     rm -f m
-    extract --manifest=m -a sha256,md5,xxh3 $archive
+    extract --manifest=m -a sha256,md5,xxh3 "$archive"
     check "several, $archive" "$TREEMILL" verify -q -C x m
     check "as many of each, $archive" [ "$(grep -c ^MD5 m)" -eq "$(grep -c ^SHA256 m)" ]
 done
