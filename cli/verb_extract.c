@@ -2,6 +2,7 @@
  * to be made in order. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "stages/metadata.h"
 #include "stages/render.h"
 #include "stages/target.h"
+#include "stages/text.h"
 
 struct extract_verb {
     struct job job;
@@ -191,13 +193,24 @@ static bool prepare(struct extract_verb *verb)
 
 /* After. */
 
-static void told(void *context, const char *path, uint32_t mode, bool is_hard_link,
+/* What a hard link is a link to may not have been asked for, or is not there for another reason. */
+static void report_link(struct extract_verb *verb, const char *path, const char *linked,
+                        struct tm_fault fault)
+{
+    char name[256], operation[sizeof name + 16];
+    text_escape_terminal(linked, strnlen(linked, sizeof name / 4 - 1), name, sizeof name);
+    snprintf(operation, sizeof operation, "link to %s", name);
+    report_error_text(verb->job.report, path, operation, "%s", strerror((int)fault.detail));
+}
+
+static void told(void *context, const char *path, uint32_t mode, const char *linked,
                  struct tm_fault fault)
 {
     struct extract_verb *verb = context;
     (void)mode;
-    (void)is_hard_link;
-    if (fault.kind == TM_FAULT_UNSAFE || fault.kind == TM_FAULT_SPECIAL)
+    if (linked && fault.kind == TM_FAULT_SYSTEM && fault.detail == ENOENT)
+        report_link(verb, path, linked, fault);
+    else if (fault.kind == TM_FAULT_UNSAFE || fault.kind == TM_FAULT_SPECIAL)
         report_skipped(verb->job.report, path, fault);
     else if (fault_is_set(fault))
         report_error(verb->job.report, path, fault, NULL);

@@ -100,10 +100,11 @@ int extract_order_take(struct extract_order *order, const struct item_view *view
 /* Of the file whose last piece has just been taken. */
 const uint8_t *extract_order_digests(const struct extract_order *order);
 /* What has waited for the end. Told of each link and special file that is made, or why not, and of
- * each directory whose mode, times or the like could not be set: with its kind of file. Not of what
- * stays since it is not older, or since a later member has its name. May be called when the job was
+ * each directory whose mode, times or the like could not be set: with its kind of file, and what a
+ * hard link is a link to, else NULL. Not of what stays since it is not older, or since a later
+ * member has its name. May be called when the job was
  * cut short, too: directories are left with the modes they should have. 0 or -errno. */
-typedef void (*extract_told)(void *context, const char *path, uint32_t mode, bool is_hard_link,
+typedef void (*extract_told)(void *context, const char *path, uint32_t mode, const char *linked,
                              struct tm_fault fault);
 int extract_order_end(struct extract_order *order, extract_told told, void *context);
 

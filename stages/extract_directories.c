@@ -138,7 +138,7 @@ static int take_way(void *context, const void *record, size_t bytes)
         there = start + strcspn(way->text + start, "/");
         struct tm_fault fault = open_up(ending->order, way->text, there);
         if (fault_is_set(fault)) {
-            ending->told(ending->context, way->text, S_IFDIR, false, fault);
+            ending->told(ending->context, way->text, S_IFDIR, NULL, fault);
             break;
         }
     }
@@ -178,7 +178,7 @@ static void dress(const struct ending *ending, const struct waiting *waiting)
         close_handle(order, &handle);
     }
     if (fault_is_set(fault))
-        ending->told(ending->context, waiting->text, waiting->mode, false, fault);
+        ending->told(ending->context, waiting->text, waiting->mode, NULL, fault);
 }
 
 static int take_directory(void *context, const void *record, size_t bytes)

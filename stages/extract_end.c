@@ -50,7 +50,8 @@ static int take(void *context, const void *record, size_t bytes)
     if (result < 0)
         return result;
     if (result != 1)
-        ending->told(ending->context, waiting->text, waiting->mode, waiting->is_hard_link, fault);
+        ending->told(ending->context, waiting->text, waiting->mode,
+                     waiting->is_hard_link ? waiting_target(waiting) : NULL, fault);
     return 0;
 }
 

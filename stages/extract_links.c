@@ -59,8 +59,8 @@ static int settle(const struct extract_job *job, const struct waiting *waiting,
     if (statx(place->directory->fd, place->name, AT_SYMLINK_NOFOLLOW,
               STATX_TYPE | STATX_BTIME | STATX_MTIME, &found) < 0)
         return -errno;
-    if (S_ISDIR(found.stx_mode))
-        return -EEXIST;
+    if (S_ISDIR(found.stx_mode)) /* which nothing replaces */
+        return job->overwrite == EXTRACT_NEVER ? -EEXIST : -EISDIR;
     if (extract_replaces(job, &stat, &found))
         return replace(waiting, place);
     return job->overwrite == EXTRACT_OLDER ? 1 : -EEXIST;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "stages/extract_private.h"
 #include "stages/glob.h"
 #include "stages/select.h"
 
@@ -20,6 +21,9 @@ struct member_select {
     /* The member's name, clean. */
     char *path;
     size_t room;
+    /* Files that their size or time has left out: so it does their other names, for what the
+     * archive says of those need not be true of the file. */
+    struct extract_names *left_out;
 };
 
 bool member_select_is_pattern(const char *name)
@@ -52,7 +56,7 @@ int member_select_create(const struct member_select_options *options, struct mem
         return -ENOMEM;
     select->options = *options;
     select->wanted = calloc(options->name_count + 1, sizeof *select->wanted);
-    int error = select->wanted ? 0 : -ENOMEM;
+    int error = select->wanted ? extract_names_create(&select->left_out) : -ENOMEM;
     for (size_t i = 0; i < options->name_count && !error; i++) {
         error = add_name(select, i);
         *bad = options->names[i];
@@ -75,6 +79,7 @@ void member_select_destroy(struct member_select *select)
     }
     free(select->wanted);
     free(select->path);
+    extract_names_destroy(select->left_out);
     free(select);
 }
 
@@ -112,21 +117,43 @@ static bool is_named(struct member_select *select, const char *path, size_t byte
     return is_wanted;
 }
 
-static bool rules_want(const struct selection *selection, const struct member *member,
-                       const char *path, size_t bytes)
+/* By size and time. Out of memory, the other names of a file stay, and fail for want of it. */
+static bool status_is_wanted(struct member_select *select, const struct member *member,
+                             const char *path, size_t bytes)
 {
     const struct file_stat *stat = &member->stat;
-    bool is_directory = S_ISDIR(stat->mode) && !member->is_hard_link;
+    struct timespec mtime = {stat->mtime_seconds, stat->mtime_ns};
+    if (member->is_hard_link) {
+        bool was_absolute;
+        char *target = malloc(member->target_bytes + 2);
+        ptrdiff_t clean =
+            target ? member_clean(member->target, member->target_bytes, target, &was_absolute) : -1;
+        bool is_left_out =
+            clean > 0 && extract_names_is_void(select->left_out, target, (size_t)clean, 0);
+        free(target);
+        return !is_left_out;
+    }
+    if (!S_ISREG(stat->mode) ||
+        selection_wants_file_stat(select->options.selection, stat->size_bytes, mtime))
+        return true;
+    if (extract_names_add(select->left_out, path, bytes) == 0)
+        extract_names_void(select->left_out, path, bytes, 1);
+    return false;
+}
+
+static bool rules_want(struct member_select *select, const struct member *member, const char *path,
+                       size_t bytes)
+{
+    const struct selection *selection = select->options.selection;
+    bool is_directory = S_ISDIR(member->stat.mode) && !member->is_hard_link;
     for (const char *slash = memchr(path, '/', bytes); slash;
          slash = memchr(slash + 1, '/', bytes - (size_t)(slash + 1 - path)))
         if (!selection_wants_directory(selection, path, (size_t)(slash - path)))
             return false;
     if (is_directory)
         return selection_wants_directory(selection, path, bytes);
-    struct timespec mtime = {stat->mtime_seconds, stat->mtime_ns};
     return selection_wants_file_name(selection, path, bytes) &&
-           (!S_ISREG(stat->mode) || member->is_hard_link ||
-            selection_wants_file_stat(selection, stat->size_bytes, mtime));
+           status_is_wanted(select, member, path, bytes);
 }
 
 /* What is left of a name without its first components; false: nothing. */
@@ -166,7 +193,7 @@ bool member_select_wants(void *context, struct member *member)
         return options->name_count == 0;
     if (!is_named(select, select->path, (size_t)bytes))
         return false;
-    if (options->selection && !rules_want(options->selection, member, select->path, (size_t)bytes))
+    if (options->selection && !rules_want(select, member, select->path, (size_t)bytes))
         return false;
     if (!options->strip_components)
         return true;
