@@ -79,7 +79,7 @@ static struct extraction extraction_begin(void)
     return extraction;
 }
 
-static void end_of(void *context, const char *path, uint32_t mode, bool is_hard_link,
+static void end_of(void *context, const char *path, uint32_t mode, const char *linked,
                    struct tm_fault fault)
 {
     (void)context;
@@ -87,7 +87,7 @@ static void end_of(void *context, const char *path, uint32_t mode, bool is_hard_
     struct told *one = &told[told_count++];
     snprintf(one->path, sizeof one->path, "%s", path);
     one->mode = mode;
-    one->is_hard_link = is_hard_link;
+    one->is_hard_link = linked != NULL;
     one->fault = fault;
 }
 
