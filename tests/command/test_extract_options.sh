@@ -30,24 +30,24 @@ archives=(t.tar t.tar.gz t.tar.zst)
 
 # Members.
 for archive in "${archives[@]}"; do
-    extract $archive tree/a/b/three.txt
+    extract "$archive" tree/a/b/three.txt
     check "one, $archive" [ "$(names)" = "tree/a/b/three.txt " ]
     check "its contents, $archive" cmp -s tree/a/b/three.txt x/tree/a/b/three.txt
-    extract $archive tree/a
+    extract "$archive" tree/a
     check "a directory, $archive" [ "$(names)" = "tree/a/b/three.txt tree/a/two.c " ]
-    extract $archive tree/a/
+    extract "$archive" tree/a/
     check "with a slash, $archive" [ "$(names)" = "tree/a/b/three.txt tree/a/two.c " ]
-    extract $archive ./tree//a/./b /tree/c/four.c
+    extract "$archive" ./tree//a/./b /tree/c/four.c
     check "by other spellings, $archive" [ "$(names)" = "tree/a/b/three.txt tree/c/four.c " ]
-    extract $archive '*.c'
+    extract "$archive" '*.c'
     check "a pattern, $archive" [ "$(names)" = "tree/a/two.c tree/c/four.c " ]
-    extract $archive 'tree/*/*.c' tree/one.txt
+    extract "$archive" 'tree/*/*.c' tree/one.txt
     check "a pattern and a name, $archive" [ "$(names)" = "tree/a/two.c tree/c/four.c tree/one.txt " ]
-    extract $archive 'tree/[bc]'
+    extract "$archive" 'tree/[bc]'
     check "a pattern of a directory, $archive" grep -q 'tree/c/.hidden .*tree/c/four.c ' <(names)
-    extract $archive 'tree/st\*r'
+    extract "$archive" 'tree/st\*r'
     check "a name with a star, $archive" [ "$(names)" = "tree/st*r " ]
-    extract $archive 'tree/sp ace'
+    extract "$archive" 'tree/sp ace'
     check "a name with a space, $archive" [ "$(names)" = "tree/sp ace/five " ]
     rm -rf x
     expect_status 3 "$TREEMILL" extract -q -C x "$archive" tree/one.txt no/such '*.none'
