@@ -8,11 +8,13 @@ import sys
 import case
 import tar_kinds
 import tar_names
+import tar_sizes
 
 
 def make(outside):
     tar_names.make(outside)
     tar_kinds.make()
+    tar_sizes.make()
     return case.cases
 
 
