@@ -368,6 +368,7 @@ int archive_in_run(void *context)
     if (archive->is_zip) {
         error = run_zip(archive, lane);
         lane_finish(lane);
+        archive->was_absolute = unzip_was_absolute(archive->unzip);
     } else {
         error = unpack_run(&archive->unpack, archive->index, lane);
     }

@@ -57,6 +57,9 @@ void unpack_fail(struct scanner *scanner, const struct item_view *view, struct t
     struct unpack_note *note = unpack_note_of(scanner->job, view);
     if (scanner->is_ended)
         return;
+    /* The latest record is that of a member whose data has not all come: nothing is made of it. */
+    if (scanner->way == UNPACK_WHOLE && scanner->record)
+        batch_of(view)->file_count--;
     snprintf(shared->message, sizeof shared->message, "%s", text ? text : "");
     note->fault = fault;
     end(scanner);

@@ -145,6 +145,9 @@ def bombs():
     case("bomb-of-maps", gzip.compress(tar.sparse_old("x", [(0, 0)] * 4, 1, b"", [bytes(504) + b"\1" * 8])
                                        ) + gzip.compress((bytes(504) + b"\1" * 8) * 32768, 9) * 80, 1,
          [LIMIT], [], ratio, "tar.gz")
+    # What goes beyond is not made in part.
+    case("limit-total", tar.tar(tar.file("x", "x" * 600000), tar.file("y", "y" * 300000)), 1, [LIMIT],
+         [file("x", "x" * 600000)], "--max-total=700K")
     many = b"".join(tar.header("%d" % i) for i in range(1000))
     case("bomb-of-members", tar.tar(many), 1, [LIMIT],
          [file("%d" % i) for i in range(100)], "--max-members=100", tricky=True)
