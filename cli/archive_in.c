@@ -322,6 +322,7 @@ void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
         return;
     }
     unpack->shape = shape;
+    unpack->hashes = hash != NULL;
     unpack->fetch = (struct fetch_job){.fd = archive->fd, .ticket_offset = start};
     request->shape = shape;
     request->scan = unpack;

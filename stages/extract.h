@@ -22,9 +22,9 @@
  * What is linked to may be anything but a directory, and need not be the archive's.
  *
  * Faults. What fails is the record's fault; ENOSPC, EDQUOT, EIO and EROFS are faults of TM_OP_WRITE
- * (or TM_OP_SYNC) whatever failed so. A member that is not made and whose record has no fault has
- * FILE_SKIPPED: there is one that is not older (EXTRACT_OLDER), or it is a further piece of a file
- * that has had its fault.
+ * (or TM_OP_SYNC) whatever failed so; EFBIG, a fault of TM_OP_CREATE, is that member's alone. A
+ * member that is not made and whose record has no fault has FILE_SKIPPED: there is one that is not
+ * older (EXTRACT_OLDER), or it is a further piece of a file that has had its fault.
  *
  * Descriptors: a worker has two, its directory and its file, and BENEATH_KEPT directories as long
  * as they are not scarce; the sink the same, and one for a file in pieces.

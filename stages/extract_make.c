@@ -79,6 +79,9 @@ struct tm_fault extract_fault(enum tm_operation operation, int error)
     case EROFS:
         operation = operation == TM_OP_SYNC ? operation : TM_OP_WRITE;
         break;
+    case EFBIG: /* which others need not be */
+        operation = TM_OP_CREATE;
+        break;
     default:
         break;
     }

@@ -44,10 +44,13 @@ enum unpack_kind {
 struct unpack_limits {
     uint64_t bytes;
     uint64_t members;
-    /* Times the bytes of the archive, from UNPACK_RATIO_BYTES on. */
+    /* Times the bytes of the archive, from UNPACK_RATIO_BYTES on; what is decompressed without
+     * being a member's counts, too. */
     uint64_t ratio;
 };
 #define UNPACK_RATIO_BYTES ((uint64_t)1 << 30)
+/* What an archive that comes by a pipe is taken to have at least: nobody knows. */
+#define UNPACK_PIPE_BYTES ((uint64_t)64 << 20)
 
 /* In memory that all processes share. */
 struct unpack_shared {
@@ -79,6 +82,7 @@ struct unpack_job {
     struct fetch_job fetch; /* its ticket; the note is behind it */
     unsigned items;         /* of the lane: names in work */
     bool lists;             /* members without their data */
+    bool hashes;            /* digests are wanted: zeros that the archive does not have cost time */
     struct unpack_limits limits;
     struct unpack_shared *shared;
     /* Whether a member is wanted, and under what name; NULL: all are. In scan's worker. */

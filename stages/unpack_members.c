@@ -18,8 +18,34 @@ static bool is_over(const struct scanner *scanner)
         return true;
     if (limits->bytes && scanner->output_bytes > limits->bytes)
         return true;
-    return limits->ratio && scanner->output_bytes > UNPACK_RATIO_BYTES && scanner->input_bytes &&
-           scanner->output_bytes / limits->ratio > scanner->input_bytes;
+    uint64_t bytes = scanner->output_bytes > scanner->decompressed_bytes
+                         ? scanner->output_bytes
+                         : scanner->decompressed_bytes;
+    return limits->ratio && bytes > UNPACK_RATIO_BYTES && scanner->input_bytes &&
+           bytes / limits->ratio > scanner->input_bytes;
+}
+
+/* Whether the zeros that a sparse file has, and the archive has not, are more than may be hashed.
+ * Its holes come to nothing where nobody looks at them. */
+static bool has_too_many_zeros(const struct scanner *scanner)
+{
+    const struct unpack_job *job = scanner->job;
+    const struct unpack_limits *limits = &job->limits;
+    uint64_t bytes = scanner->member.stat.size_bytes;
+    uint64_t archive_bytes = job->archive_bytes                         ? job->archive_bytes
+                             : scanner->input_bytes > UNPACK_PIPE_BYTES ? scanner->input_bytes
+                                                                        : UNPACK_PIPE_BYTES;
+    return job->hashes &&
+           ((limits->bytes && bytes > limits->bytes) ||
+            (limits->ratio && bytes > UNPACK_RATIO_BYTES && bytes / limits->ratio > archive_bytes));
+}
+
+bool unpack_count(struct scanner *scanner, const struct item_view *view, uint64_t bytes)
+{
+    scanner->decompressed_bytes += bytes;
+    if (is_over(scanner))
+        fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
+    return !scanner->is_ended;
 }
 
 /* The member's record; NULL: the archive has failed. */
@@ -61,7 +87,7 @@ void unpack_begin_member(struct scanner *scanner, const struct item_view *view,
     scanner->piece_end = 0;
     scanner->way = UNPACK_PASSED;
     scanner->members++;
-    if (is_over(scanner)) {
+    if (is_over(scanner) || (is_sparse && has_too_many_zeros(scanner))) {
         fail_by(scanner, view, TM_FAULT_LIMIT, NULL);
         return;
     }

@@ -24,9 +24,11 @@ struct scanner {
     const struct unpack_job *job;
     /* Of the archive in hand. */
     uint32_t next_chunk;
-    bool is_live;  /* its chunks came here from the first on */
-    bool is_ended; /* nothing more is expected of it */
+    bool is_live;   /* its chunks came here from the first on */
+    bool is_ended;  /* nothing more is expected of it */
+    bool is_behind; /* the tar has ended, but not what it is compressed with */
     uint64_t input_bytes, output_bytes, members;
+    uint64_t decompressed_bytes; /* members or not */
     struct untar *untar;
     struct names_in_work *names;
     /* UNPACK_STREAM, UNPACK_FOREIGN. */
@@ -60,6 +62,9 @@ static inline uint8_t *unpack_window(const struct unpack_job *job, const struct 
 /* The archive is of no use from here on; `text` may be NULL. */
 void unpack_fail(struct scanner *scanner, const struct item_view *view, struct tm_fault fault,
                  const char *text);
+
+/* So much more has been decompressed. False: that is more than may be; the archive has failed. */
+bool unpack_count(struct scanner *scanner, const struct item_view *view, uint64_t bytes);
 
 /* A member begins, whose data may be in the window as far as `window_bytes` go; then its data;
  * then its end. */

@@ -57,6 +57,9 @@ void unpack_fail(struct scanner *scanner, const struct item_view *view, struct t
     struct unpack_note *note = unpack_note_of(scanner->job, view);
     if (scanner->is_ended)
         return;
+    /* The latest record is that of a member whose data has not all come: nothing is made of it. */
+    if (scanner->way == UNPACK_WHOLE && scanner->record)
+        batch_of(view)->file_count--;
     snprintf(shared->message, sizeof shared->message, "%s", text ? text : "");
     note->fault = fault;
     end(scanner);
@@ -83,8 +86,10 @@ static struct tm_fault fault_of_input(int error)
 static void scan_tar(struct scanner *scanner, const struct item_view *view, const uint8_t *data,
                      size_t bytes)
 {
+    const struct unpack_job *job = scanner->job;
     struct untar_step step = {.input = data, .input_bytes = bytes};
-    while (!scanner->is_ended) {
+    bool is_compressed = job->kind == UNPACK_STREAM && job->stream != UNPACK_RAW;
+    while (!scanner->is_ended && !scanner->is_behind) {
         switch (untar_next(scanner->untar, &step)) {
         case UNTAR_MORE:
             return;
@@ -98,8 +103,11 @@ static void scan_tar(struct scanner *scanner, const struct item_view *view, cons
         case UNTAR_DONE:
             unpack_end_member(scanner, view);
             break;
-        case UNTAR_END:
-            end(scanner);
+        case UNTAR_END: /* the checksum of what has been decompressed is still to come */
+            if (is_compressed)
+                scanner->is_behind = true;
+            else
+                end(scanner);
             break;
         default:
             unpack_fail(scanner, view, fault_of(TM_FAULT_CORRUPT), untar_error(scanner->untar));
@@ -112,7 +120,7 @@ static void finish_tar(struct scanner *scanner, const struct item_view *view)
     if (scanner->is_ended)
         return;
     bool is_enough = scanner->job->is_part && scanner->way == UNPACK_PASSED;
-    int got = is_enough ? 0 : untar_finish(scanner->untar);
+    int got = is_enough || scanner->is_behind ? 0 : untar_finish(scanner->untar);
     if (got < 0)
         unpack_fail(scanner, view, fault_of_input(got), NULL);
     else if (got > 0)
@@ -199,6 +207,8 @@ static void scan_stream(struct scanner *scanner, const struct item_view *view)
         got = stream_some(scanner, window + used, job->window_bytes - used);
         used += got > 0 ? (size_t)got : 0;
     }
+    if (job->stream != UNPACK_RAW && !unpack_count(scanner, view, used))
+        return;
     scan_tar(scanner, view, window, used);
     if (got == 0)
         finish_tar(scanner, view);
@@ -289,8 +299,9 @@ static int begin_archive(struct scanner *scanner)
 {
     const struct unpack_job *job = scanner->job;
     scanner->is_live = true;
-    scanner->is_ended = scanner->input_ended = false;
+    scanner->is_ended = scanner->is_behind = scanner->input_ended = false;
     scanner->input_bytes = scanner->output_bytes = scanner->members = 0;
+    scanner->decompressed_bytes = 0;
     scanner->input_left = 0;
     scanner->way = UNPACK_PASSED;
     scanner->pending = NULL;
@@ -337,6 +348,8 @@ static void scan_window(struct scanner *scanner, const struct item_view *view)
         unpack_fail(scanner, view, note->fault, NULL);
         return;
     }
+    if (scanner->job->kind == UNPACK_BLOCKS && !unpack_count(scanner, view, note->window_bytes))
+        return;
     scan_tar(scanner, view, unpack_window(scanner->job, view),
              scanner->job->kind == UNPACK_PLAIN ? ticket->got : note->window_bytes);
     if (view->item->last)

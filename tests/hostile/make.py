@@ -8,11 +8,15 @@ import sys
 import case
 import tar_kinds
 import tar_names
+import tar_sizes
+import zip_cases
 
 
 def make(outside):
     tar_names.make(outside)
     tar_kinds.make()
+    tar_sizes.make()
+    zip_cases.make(outside)
     return case.cases
 
 
