@@ -29,6 +29,7 @@ struct extract_verb {
     struct extract_job extract;
     struct extract_order *order;
     struct manifest_out *manifest; /* NULL: none is asked for */
+    bool ended;                    /* all of the archive has been through the stages */
 };
 
 static const struct hash_job *hash_of(const struct extract_verb *verb)
@@ -200,6 +201,8 @@ static void told(void *context, const char *path, uint32_t mode, const char *lin
 {
     struct extract_verb *verb = context;
     (void)mode;
+    if (!verb->ended || verb->job.failed) /* much is missing then, and why has been said */
+        return;
     if (linked && fault.kind == TM_FAULT_SYSTEM && fault.detail == ENOENT)
         report_link(verb, path, linked, fault);
     else if (fault.kind == TM_FAULT_UNSAFE || fault.kind == TM_FAULT_SPECIAL)
@@ -211,6 +214,7 @@ static void told(void *context, const char *path, uint32_t mode, const char *lin
 static void finish(struct extract_verb *verb, bool ended)
 {
     struct job *job = &verb->job;
+    verb->ended = ended;
     int error = extract_order_end(verb->order, told, verb);
     if (error && !job->failed)
         job_fatal(job, NULL, fault_system(TM_OP_WRITE, error));
