@@ -19,6 +19,7 @@
 #include "stages/metadata.h"
 #include "stages/render.h"
 #include "stages/target.h"
+#include "stages/temporary.h"
 #include "stages/text.h"
 
 struct extract_verb {
@@ -93,13 +94,16 @@ static bool open_target(struct extract_verb *verb)
     struct timespec now;
     int error = 0;
     clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that files get their times from */
-    if (options->directory && mkdir(path, 0777) < 0 && errno != EEXIST)
+    bool is_new = options->directory && mkdir(path, 0777) == 0;
+    if (options->directory && !is_new && errno != EEXIST)
         error = -errno;
     verb->extract.target = error ? error : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (verb->extract.target < 0) {
         job_fatal(job, path, fault_system(TM_OP_OPEN, error ? error : -errno));
         return false;
     }
+    if (!is_new)
+        temporary_sweep(verb->extract.target, NULL);
     verb->extract.began_ns = now.tv_sec * 1000000000 + now.tv_nsec;
     return true;
 }
