@@ -180,7 +180,8 @@ bool job_check_outputs(struct job *job, bool to_stdout);
  * is in it is no input. False: said why. */
 bool job_make_output_directory(struct job *job);
 /* For the sink: whether the record's output could not be written for a reason that the next one's
- * will not be spared, a full or broken disk: then the job is over, having failed. */
+ * will not be spared, a full or broken disk: then the job is over, having failed. Only the first
+ * such record is told of. */
 bool job_ends_by_write(struct job *job, const struct item_view *view,
                        const struct file_record *file);
 /* Of a file that has an output on disk: --remove-source. Says why it stays. */

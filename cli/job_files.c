@@ -83,7 +83,8 @@ bool job_ends_by_write(struct job *job, const struct item_view *view,
 {
     if (!write_is_fatal(file->fault))
         return false;
-    job_fatal(job, batch_path(view, file), file->fault);
+    if (!job->failed) /* the others say nothing new */
+        job_fatal(job, batch_path(view, file), file->fault);
     job_stop(job);
     return true;
 }

@@ -19,6 +19,7 @@
 #include "stages/metadata.h"
 #include "stages/render.h"
 #include "stages/target.h"
+#include "stages/temporary.h"
 #include "stages/text.h"
 
 struct extract_verb {
@@ -29,6 +30,7 @@ struct extract_verb {
     struct extract_job extract;
     struct extract_order *order;
     struct manifest_out *manifest; /* NULL: none is asked for */
+    bool ended;                    /* all of the archive has been through the stages */
 };
 
 static const struct hash_job *hash_of(const struct extract_verb *verb)
@@ -92,13 +94,16 @@ static bool open_target(struct extract_verb *verb)
     struct timespec now;
     int error = 0;
     clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that files get their times from */
-    if (options->directory && mkdir(path, 0777) < 0 && errno != EEXIST)
+    bool is_new = options->directory && mkdir(path, 0777) == 0;
+    if (options->directory && !is_new && errno != EEXIST)
         error = -errno;
     verb->extract.target = error ? error : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (verb->extract.target < 0) {
         job_fatal(job, path, fault_system(TM_OP_OPEN, error ? error : -errno));
         return false;
     }
+    if (!is_new)
+        temporary_sweep(verb->extract.target, NULL);
     verb->extract.began_ns = now.tv_sec * 1000000000 + now.tv_nsec;
     return true;
 }
@@ -208,6 +213,8 @@ static void told(void *context, const char *path, uint32_t mode, const char *lin
 {
     struct extract_verb *verb = context;
     (void)mode;
+    if (!verb->ended || verb->job.failed) /* much is missing then, and why has been said */
+        return;
     if (linked && fault.kind == TM_FAULT_SYSTEM && fault.detail == ENOENT)
         report_link(verb, path, linked, fault);
     else if (fault.kind == TM_FAULT_UNSAFE || fault.kind == TM_FAULT_SPECIAL)
@@ -219,6 +226,7 @@ static void told(void *context, const char *path, uint32_t mode, const char *lin
 static void finish(struct extract_verb *verb, bool ended)
 {
     struct job *job = &verb->job;
+    verb->ended = ended;
     int error = extract_order_end(verb->order, told, verb);
     if (error && !job->failed)
         job_fatal(job, NULL, fault_system(TM_OP_WRITE, error));

@@ -8,6 +8,7 @@
 
 #include "stages/extract_private.h"
 #include "stages/opener.h"
+#include "stages/temporary.h"
 
 int extract_maker_open(struct extract_maker *maker, const struct extract_job *job)
 {
@@ -174,6 +175,15 @@ static void leave(struct making *making)
     making->directory = NULL;
 }
 
+/* What killed runs have left in a directory that was there before. */
+static void sweep(const struct extract_job *job, const struct beneath_directory *directory)
+{
+    struct statx found;
+    if (statx(directory->fd, "", AT_EMPTY_PATH, STATX_BTIME, &found) == 0 &&
+        !extract_is_own(job, &found))
+        temporary_sweep(directory->fd, NULL);
+}
+
 /* A directory that is there already will do; anything else is in the way. */
 static int make_directory(struct making *making)
 {
@@ -185,9 +195,11 @@ static int make_directory(struct making *making)
     if (error != -EEXIST)
         return error;
     error = beneath_open(beneath, member->path, member->path_bytes, NULL, &found);
-    if (!error)
-        beneath_release(beneath, found);
-    return error;
+    if (error)
+        return error;
+    sweep(making->maker->job, found);
+    beneath_release(beneath, found);
+    return 0;
 }
 
 /* 0: a file has been begun; 1: it was a directory, and is there; -errno. */
