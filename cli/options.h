@@ -166,6 +166,7 @@ struct options {
     struct option_algorithms algorithms;
     int format; /* enum manifest_format of stages/manifest.h */
 
+    const char *archive; /* verify: whose members are checked; NULL: files */
     const char *directory;
     bool status, strict, ignore_missing, warn;
     int extra; /* enum extra_policy */

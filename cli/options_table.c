@@ -80,7 +80,7 @@ static const struct option_row option_table[] = {
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed",
      .man = "create, compress and extract have this stage only when digests are asked for (--manifest)."},
-    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS | UNPACKS, .group = GROUP_STAGES,
+    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS | UNPACKS | VERIFY, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
      .help = "how data is compressed, or decompressed"},
     {.name = "write", .argument = "MODEL[:COUNT]", .verbs = TREES | EXTRACT, .group = GROUP_STAGES,
@@ -204,6 +204,15 @@ static const struct option_row option_table[] = {
      .help = "the same as --format=gnu0: lines end with NUL"},
 
     /* Checking */
+    {.name = "archive", .argument = "FILE", .verbs = VERIFY, .group = GROUP_CHECK,
+     .kind = OPTION_STRING, .offset = FIELD(archive), .complete = COMPLETE_FILE,
+     .help = "check the members of an archive instead of files",
+     .man = "FILE (-: standard input) is any archive that extract reads; nothing of it is "
+            "extracted. --directory is a directory in it then, --scan is how members are found, "
+            "--compress how blocks are decompressed. Results come in the order of the manifests "
+            "when the archive has been read; of several members of one name the last one counts, "
+            "and a hard link is what its target is. Memory is needed for each line and each "
+            "member: some 150 bytes and their names."},
     {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = VERIFY,
      .group = GROUP_CHECK, .kind = OPTION_STRING, .offset = FIELD(directory),
      .complete = COMPLETE_DIRECTORY, .help = "names in manifests are relative to DIR"},
@@ -290,14 +299,14 @@ static const struct option_row option_table[] = {
      .man = "Without it they are made as they are stored; none is ever followed."},
     {.name = "xattrs", .verbs = EXTRACT, .group = GROUP_OUTPUT, .kind = OPTION_FLAG,
      .offset = FIELD(xattrs), .help = "restore extended attributes and ACLs"},
-    {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_total_bytes), .maximum = UINT64_MAX,
      .help = "end when more than SIZE comes out of the archive"},
-    {.name = "max-members", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-members", .argument = "N", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_members), .maximum = UINT64_MAX,
      .help = "end when it has more than N members (0: any number)",
      .man = "The default is 100000000."},
-    {.name = "max-ratio", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-ratio", .argument = "N", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_ratio), .maximum = UINT64_MAX,
      .help = "end when more than N times its size comes out (0: any)",
      .man = "Looked at from 1 GiB on. The default is 10000."},

@@ -37,15 +37,18 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .man = "Reads each MANIFEST (- is standard input), finds out its format by itself, and "
                 "compares the files that it names with it. Names are relative to the current "
                 "directory or to that of --directory. Differing, missing and unreadable files "
-                "are reported one by one.",
+                "are reported one by one. With --archive the members of an archive are compared "
+                "in place of files.",
          .differs = "A file differs, is missing, or could not be compared with anything; with "
                     "--strict a line is malformed; with --extra=fail there is a file that no "
                     "manifest names.",
-         .common = {"directory", "quiet", "extra", "ignore-missing", "status", "algorithm",
+         .common = {"directory", "archive", "quiet", "extra", "ignore-missing", "status", "algorithm",
                     "threads", "help"},
          .examples = {"treemill verify -q photos.sha256", "Print only what does not match.",
                       "treemill verify -C /mnt/backup --extra=fail photos.sha256",
                       "Check a copy, and fail if it holds files that the manifest does not name.",
+                      "treemill verify --archive=photos.tar.zst --extra=fail photos.sha256",
+                      "Check an archive without extracting it.",
                       "treemill verify --ignore-missing SHA256SUMS",
                       "Check those files of a release that are here."},
          .see_also = {"sha256sum(1)", "hashdeep(1)", "mtree(5)"}, .topics = MAN_MANIFESTS},
