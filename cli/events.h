@@ -10,11 +10,14 @@
  *            mean_bytes_per_second, eta_seconds (null: unknown), output_bytes (where there is
  *            output), stages: [name, workers, busy_share (0 to 1), queue_fill, queue_capacity]
  *   file     path, size (absent when unknown), then what is known of: digests (an object,
- *            algorithm to lower-case hex), result ("ok", "failed", "missing", "extra", ...)
- *   error    path (absent when the job as a whole failed), operation (may be ""), reason
- *   message  severity ("warning", "note", "skipped"), path (may be absent), text
- *   summary  verb, files, bytes, output_bytes (where there is output), errors, skipped,
- *            differing, missing, extra, elapsed_seconds, exit_status, interrupted,
+ *            algorithm to lower-case hex), result ("ok", "failed", "missing", "extra", ...); of
+ *            list, for each member: kind ("file", "directory", "symlink", "hardlink", "fifo",
+ *            "character", "block", "socket"), mode (octal digits, a string), uid, gid, user, group
+ *            (where the archive has the names), mtime (a string: seconds since 1970 with nine
+ * digits behind the point), target (of links), major, minor (of devices) error    path (absent when
+ * the job as a whole failed), operation (may be ""), reason message  severity ("warning", "note",
+ * "skipped"), path (may be absent), text summary  verb, files, bytes, output_bytes (where there is
+ * output), errors, skipped, differing, missing, extra, elapsed_seconds, exit_status, interrupted,
  *            stages: see report_stats_json()
  *
  * The functions event_*() add one line to a json_writer and keep no state. A sink is a FILE that
@@ -41,6 +44,20 @@ struct event_digest {
 
 #define EVENT_SIZE_UNKNOWN UINT64_MAX
 
+/* A member of an archive. */
+struct event_member {
+    const char *kind;
+    uint32_t mode; /* permissions */
+    uint32_t uid, gid;
+    const char *user, *group; /* or NULL */
+    int64_t mtime_seconds;
+    uint32_t mtime_ns;
+    const char *target; /* or NULL */
+    size_t target_length;
+    bool has_device;
+    uint32_t major, minor;
+};
+
 /* result: NULL when there is none to tell. Everything is borrowed for the call. */
 struct event_file {
     const char *path;
@@ -49,6 +66,7 @@ struct event_file {
     const struct event_digest *digests;
     size_t digest_count;
     const char *result;
+    const struct event_member *member; /* or NULL */
 };
 
 void event_start(struct json_writer *json, const char *verb);

@@ -305,7 +305,7 @@ static int check_together(struct parser *parser)
                     verb->operands_max > 1 ? "at least one " : "a ", verb->operand_name,
                     verb->name);
     }
-    if (options->null_separated && options->files_from.count == 0)
+    if (options->null_separated && parser->verb != VERB_LIST && options->files_from.count == 0)
         return fail(parser, "option -0 (--null) needs --files-from=FILE");
     if (options->keep && options->remove_source)
         return fail(parser, "--keep and --remove-source exclude each other");

@@ -50,6 +50,7 @@ _Static_assert(CODEC_ENGINE_AUTO == 0 && CODEC_ENGINE_ISAL == 1 && CODEC_ENGINE_
 static const char *const overwrites[] = {"never", "older", "always", NULL};
 _Static_assert(EXTRACT_NEVER == 0 && EXTRACT_OLDER == 1 && EXTRACT_ALWAYS == 2,
                "the choices of --overwrite are in the order of enum extract_overwrite");
+static const char *const list_formats[] = {"names", "mtree", NULL};
 static const char *const file_formats[] = {"gzip", "zstd", NULL};
 static const char *const archive_formats[] = {"auto", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
@@ -238,6 +239,12 @@ static const struct option_row option_table[] = {
     {.name = "format", .argument = "FORMAT", .verbs = COMPRESS, .group = GROUP_FORMAT,
      .kind = OPTION_CHOICE, .offset = FIELD(file_format), .choices = file_formats,
      .help = "gzip (default) or zstd"},
+    {.name = "format", .argument = "FORMAT", .verbs = BIT(VERB_LIST), .group = GROUP_OUTPUT,
+     .kind = OPTION_CHOICE, .offset = FIELD(list_format), .choices = list_formats,
+     .help = "names (default) or mtree",
+     .man = "mtree: what members are, one a line, as mtree(5) has it and bsdtar reads it "
+            "(@list.mtree). It has no word for hard links, which are files without a size there; "
+            "members whose names lead elsewhere are left out."},
     {.name = "level", .letter = 'l', .argument = "N", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_COUNT, .offset = FIELD(level), .minimum = 1, .maximum = 19,
      .help = "1 (fast) to 12 for gzip and zip, to 19 for zstd; also -1 to -19",

@@ -140,12 +140,15 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .man = "Prints the names of the members of ARCHIVE (- is standard input), one a line, in "
                 "the order of the archive; control characters and backslashes in them are escaped. "
                 "With --verbose mode, owner, size and time of modification come before the name, "
-                "as tar -tv prints them.",
+                "as tar -tv prints them; with --json each member is an event with all that is "
+                "known of it.",
          .differs = "The archive is corrupt, cut short or no archive.",
-         .common = {"verbose", "null", "json", "help"},
+         .common = {"verbose", "format", "null", "json", "help"},
          .examples = {"treemill list src.tar.zst", "Names.",
-                      "treemill list -v backup.zip 'etc/**'", "With modes, sizes and times."},
-         .see_also = {"tar(1)", "unzip(1)"}},
+                      "treemill list -v backup.zip 'etc/**'", "With modes, sizes and times.",
+                      "treemill list --format=mtree src.tar.zst > src.mtree",
+                      "In a form that mtree(8) and bsdtar read."},
+         .see_also = {"tar(1)", "unzip(1)", "mtree(5)"}},
     [VERB_TEST] =
         {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
          .operand_name = "PATH", .complete = COMPLETE_FILE,
