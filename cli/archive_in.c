@@ -179,8 +179,8 @@ static bool make_selection(struct archive_in *archive)
     const struct options *options = archive->job->options;
     const char *bad;
     struct member_select_options select = {
-        .names = options->operands.items + 1,
-        .name_count = options->operands.count - 1,
+        .names = archive->members,
+        .name_count = archive->member_count,
         .selection = archive->job->selection,
         .found = archive->found,
         .strip_components = options->strip_components,
@@ -213,18 +213,17 @@ static bool find_range(const struct member_index *index, const char *name, uint6
 /* If the archive tells where its members are, only a part of it is read for a few. */
 static bool choose_part(struct archive_in *archive)
 {
-    const struct options *options = archive->job->options;
     struct unpack_job *unpack = &archive->unpack;
     struct member_index *index = NULL;
-    if (unpack->kind != UNPACK_BLOCKS || options->operands.count < 2)
+    if (unpack->kind != UNPACK_BLOCKS || !archive->member_count)
         return true;
     int got = member_index_open(archive->fd, archive->bytes, &index);
     if (got < 0)
         return fail(archive, TM_OP_READ, got);
     bool is_part = got > 0;
-    for (size_t i = 1; i < options->operands.count && is_part; i++) {
+    for (size_t i = 0; i < archive->member_count && is_part; i++) {
         uint64_t begin, end;
-        is_part = find_range(index, options->operands.items[i], &begin, &end);
+        is_part = find_range(index, archive->members[i], &begin, &end);
         if (!is_part || begin == end)
             continue;
         if (unpack->begin == unpack->end || begin < unpack->begin)
@@ -239,7 +238,7 @@ static bool choose_part(struct archive_in *archive)
 
 static bool make_shared(struct archive_in *archive)
 {
-    size_t names = archive->job->options->operands.count;
+    size_t names = archive->member_count + 1; /* at least one */
     size_t bytes = sizeof *archive->unpack.shared + names * sizeof *archive->found;
     int error = arena_create(&archive->arena, bytes + 2 * CACHE_LINE_BYTES);
     if (error)
@@ -278,7 +277,12 @@ static bool zip_is_allowed(struct archive_in *archive)
 bool archive_in_open(struct archive_in *archive, bool lists)
 {
     archive->fd = -1;
-    archive->name = archive->job->options->operands.items[0];
+    if (!archive->name) {
+        const struct option_list *operands = &archive->job->options->operands;
+        archive->name = operands->items[0];
+        archive->members = operands->items + 1;
+        archive->member_count = operands->count - 1;
+    }
     archive->unpack.lists = archive->zip.lists = lists;
     if (!open_file(archive) || !detect(archive) || !zip_is_allowed(archive) ||
         !make_shared(archive) || !make_selection(archive) || !choose_part(archive))
@@ -286,7 +290,7 @@ bool archive_in_open(struct archive_in *archive, bool lists)
     archive->unpack.fd = archive->zip.fd = archive->fd;
     archive->unpack.archive_bytes = archive->bytes;
     archive->unpack.limits = limits_of(archive->job->options);
-    archive->unpack.wants = member_select_wants;
+    archive->unpack.wants = archive->takes_all ? NULL : member_select_wants;
     archive->unpack.wants_context = archive->select;
     return true;
 }
@@ -352,8 +356,8 @@ static int run_zip(struct archive_in *archive, struct tm_lane *lane)
         int error = lane_acquire(lane, &view);
         if (error)
             return error;
-        got =
-            unzip_fill(archive->unzip, &archive->zip, &view, member_select_wants, archive->select);
+        got = unzip_fill(archive->unzip, &archive->zip, &view, archive->unpack.wants,
+                         archive->select);
         if (got > 0)
             error = lane_submit(lane, &view);
         else
@@ -415,10 +419,9 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
 
 void archive_in_report_missing(struct archive_in *archive)
 {
-    const struct options *options = archive->job->options;
-    for (size_t i = 1; i < options->operands.count; i++)
-        if (!atomic_load_explicit(&archive->found[i - 1], memory_order_relaxed))
-            report_error_text(archive->job->report, options->operands.items[i], NULL,
+    for (size_t i = 0; i < archive->member_count; i++)
+        if (!atomic_load_explicit(&archive->found[i], memory_order_relaxed))
+            report_error_text(archive->job->report, archive->members[i], NULL,
                               "not in the archive");
 }
 

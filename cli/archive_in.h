@@ -1,6 +1,6 @@
 /* archive_in: an archive that a verb reads: what kind it is, and what lane that needs.
  *
- * Fill in `name` and the options, archive_in_open(), plan with archive_in_request(), run with
+ * Fill in `job`, archive_in_open(), plan with archive_in_request(), run with
  * archive_in_run() as the source of the job, archive_in_close(). One thread. */
 #ifndef TREEMILL_CLI_ARCHIVE_IN_H
 #define TREEMILL_CLI_ARCHIVE_IN_H
@@ -17,7 +17,11 @@
 
 struct archive_in {
     struct job *job;
-    const char *name; /* of the file; "-": standard input */
+    /* Of the file; "-": standard input. NULL: the first operand, and the others are members. */
+    const char *name;
+    bool takes_all;             /* whatever the options' rules are */
+    const char *const *members; /* that are asked for; none: all */
+    size_t member_count;
     int fd;
     uint64_t bytes; /* of the file; 0: not known */
     /* One of these reads it. */
@@ -29,12 +33,12 @@ struct archive_in {
     struct tm_arena arena;      /* what scan's worker shares with this one */
     uint8_t *head;              /* of what cannot be read twice */
     struct member_select *select;
-    _Atomic bool *found; /* for each operand */
+    _Atomic bool *found; /* for each member that is asked for */
     bool was_absolute;   /* names had a leading slash */
 };
 
-/* Opens it and finds out what it is, the members that the operands from the second on name, and the
- * rules of the options being what is wanted of it. `lists`: the data is of no account. False: said
+/* Opens it and finds out what it is; the members and the rules of the options are what is wanted of
+ * it. `lists`: the data is of no account. False: said
  * why. */
 bool archive_in_open(struct archive_in *archive, bool lists);
 /* Fills in what reads the archive: read, compress, scan, shape and slabs; digests of `hash`, or
@@ -47,7 +51,7 @@ void archive_in_planned(struct archive_in *archive);
 int archive_in_run(void *archive);
 /* For the sink, after the records of an item: reports what is wrong with the archive. */
 void archive_in_take_note(struct archive_in *archive, const struct item_view *view);
-/* Says which operands nothing was found for; each is an error. */
+/* Says which members nothing was found for; each is an error. */
 void archive_in_report_missing(struct archive_in *archive);
 /* Safe at any time after the struct was zeroed and archive_in_open() called. */
 void archive_in_close(struct archive_in *archive);

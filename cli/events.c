@@ -92,6 +92,38 @@ void event_status(struct json_writer *json, const struct progress_view *view)
     end_event(json);
 }
 
+/* Seconds as a decimal fraction, as people read it: half a second before 1970 is -0.5. */
+static void put_time(struct json_writer *json, const char *key, int64_t seconds, uint32_t ns)
+{
+    char text[48];
+    bool is_before = seconds < 0 && ns > 0;
+    long long whole = is_before ? (long long)seconds + 1 : (long long)seconds;
+    snprintf(text, sizeof text, "%s%lld.%09u", is_before && !whole ? "-" : "", whole,
+             is_before ? 1000000000 - ns : ns);
+    json_string(json, key, text);
+}
+
+static void put_member(struct json_writer *json, const struct event_member *member)
+{
+    char mode[16];
+    snprintf(mode, sizeof mode, "%04o", member->mode);
+    json_string(json, "kind", member->kind);
+    json_string(json, "mode", mode);
+    json_uint(json, "uid", member->uid);
+    json_uint(json, "gid", member->gid);
+    if (member->user)
+        json_bytes(json, "user", member->user, strlen(member->user));
+    if (member->group)
+        json_bytes(json, "group", member->group, strlen(member->group));
+    put_time(json, "mtime", member->mtime_seconds, member->mtime_ns);
+    if (member->target)
+        json_bytes(json, "target", member->target, member->target_length);
+    if (member->has_device) {
+        json_uint(json, "major", member->major);
+        json_uint(json, "minor", member->minor);
+    }
+}
+
 void event_file(struct json_writer *json, const struct event_file *file)
 {
     begin_event(json, "file");
@@ -106,6 +138,8 @@ void event_file(struct json_writer *json, const struct event_file *file)
     }
     if (file->result)
         json_string(json, "result", file->result);
+    if (file->member)
+        put_member(json, file->member);
     end_event(json);
 }
 

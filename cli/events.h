@@ -37,6 +37,20 @@ struct event_digest {
 
 #define EVENT_SIZE_UNKNOWN UINT64_MAX
 
+/* A member of an archive. */
+struct event_member {
+    const char *kind;
+    uint32_t mode; /* permissions */
+    uint32_t uid, gid;
+    const char *user, *group; /* or NULL */
+    int64_t mtime_seconds;
+    uint32_t mtime_ns;
+    const char *target; /* or NULL */
+    size_t target_length;
+    bool has_device;
+    uint32_t major, minor;
+};
+
 /* result: NULL when there is none to tell. Everything is borrowed for the call. */
 struct event_file {
     const char *path;
@@ -45,6 +59,7 @@ struct event_file {
     const struct event_digest *digests;
     size_t digest_count;
     const char *result;
+    const struct event_member *member; /* or NULL */
 };
 
 void event_start(struct json_writer *json, const char *verb);

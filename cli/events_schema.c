@@ -36,6 +36,18 @@ static const struct event_row rows[] = {
     {"file", "size", "bytes, if known"},
     {"file", "digests", "object: algorithm to hexadecimal digits, if any were computed"},
     {"file", "result", "of verify: ok, failed, missing, unreadable or extra"},
+    {"file", "kind",
+     "of list, as those that follow: file, directory, symlink, hardlink, fifo, character, block or "
+     "socket"},
+    {"file", "mode", "octal digits, a string"},
+    {"file", "uid", "number of the owner"},
+    {"file", "gid", "number of the group"},
+    {"file", "user", "name of the owner, if the archive has it"},
+    {"file", "group", "name of the group, likewise"},
+    {"file", "mtime", "a string: seconds since 1970, with nine digits behind the point"},
+    {"file", "target", "of links"},
+    {"file", "major", "of devices"},
+    {"file", "minor", "of devices"},
 
     {"error", NULL, "A file failed, or the job."},
     {"error", "path", "its name, or none"},

@@ -284,14 +284,17 @@ int job_end_batch(struct job *job, const struct item_view *view, int error)
 static bool is_end_of_file(const struct job *job, const struct item_view *view,
                            const struct file_record *file)
 {
-    if (job->takes_members)
-        return !(file->flags & FILE_PIECE) || file->flags & FILE_PIECE_LAST;
+    if (job->takes_members) /* a piece that fails is the last of its file that matters */
+        return !(file->flags & FILE_PIECE) || file->flags & FILE_PIECE_LAST ||
+               fault_is_set(file->fault);
     return !batch_is_chunk(view) || view->item->last;
 }
 
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file)
 {
-    bool is_note = file->flags & FILE_NOT_FILE;
+    bool is_left_out = job->takes_members && file->flags & FILE_SKIPPED;
+    bool is_note = file->flags & FILE_NOT_FILE ||
+                   (is_left_out && !fault_is_set(file->fault)); /* or the rest of what has failed */
     bool is_end = is_end_of_file(job, view, file);
     const char *path = batch_path(view, file);
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;

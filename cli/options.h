@@ -57,6 +57,7 @@ enum archive_format {
     ARCHIVE_TAR_ZST,
     ARCHIVE_ZIP
 };
+enum list_format { LIST_NAMES, LIST_MTREE };
 enum file_format { FILE_FORMAT_GZIP, FILE_FORMAT_ZSTD };
 /* What an option with an optional value becomes: 0 if it is not given. */
 enum help_extent { HELP_NONE, HELP_SHORT, HELP_ALL };
@@ -151,6 +152,7 @@ struct options {
 
     int archive_format; /* enum archive_format */
     int file_format;    /* enum file_format */
+    int list_format;    /* enum list_format */
     bool recursive, to_stdout, keep, remove_source, only_smaller;
     const char *suffix;
     unsigned level; /* LEVEL_DEFAULT: not given */
@@ -167,6 +169,7 @@ struct options {
     struct option_algorithms algorithms;
     int format; /* enum manifest_format of stages/manifest.h */
 
+    const char *archive; /* verify: whose members are checked; NULL: files */
     const char *directory;
     bool status, strict, ignore_missing, warn;
     int extra; /* enum extra_policy */

@@ -50,6 +50,7 @@ _Static_assert(CODEC_ENGINE_AUTO == 0 && CODEC_ENGINE_ISAL == 1 && CODEC_ENGINE_
 static const char *const overwrites[] = {"never", "older", "always", NULL};
 _Static_assert(EXTRACT_NEVER == 0 && EXTRACT_OLDER == 1 && EXTRACT_ALWAYS == 2,
                "the choices of --overwrite are in the order of enum extract_overwrite");
+static const char *const list_formats[] = {"names", "mtree", NULL};
 static const char *const file_formats[] = {"gzip", "zstd", NULL};
 static const char *const archive_formats[] = {"auto", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const char *const progresses[] = {"auto", "always", "never", "json", NULL};
@@ -82,7 +83,7 @@ static const struct option_row option_table[] = {
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_HASH,
      .help = "how digests are computed",
      .man = "create, compress and extract have this stage only when digests are asked for (--manifest)."},
-    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS | UNPACKS, .group = GROUP_STAGES,
+    {.name = "compress", .argument = "MODEL[:COUNT]", .verbs = CODES | EXPANDS | UNPACKS | VERIFY, .group = GROUP_STAGES,
      .kind = OPTION_STAGE, .offset = FIELD(stage), .value = STAGE_COMPRESS,
      .help = "how data is compressed, or decompressed"},
     {.name = "write", .argument = "MODEL[:COUNT]", .verbs = TREES | EXTRACT, .group = GROUP_STAGES,
@@ -206,6 +207,15 @@ static const struct option_row option_table[] = {
      .help = "the same as --format=gnu0: lines end with NUL"},
 
     /* Checking */
+    {.name = "archive", .argument = "FILE", .verbs = VERIFY, .group = GROUP_CHECK,
+     .kind = OPTION_STRING, .offset = FIELD(archive), .complete = COMPLETE_FILE,
+     .help = "check the members of an archive instead of files",
+     .man = "FILE (-: standard input) is any archive that extract reads; nothing of it is "
+            "extracted. --directory is a directory in it then, --scan is how members are found, "
+            "--compress how blocks are decompressed. Results come in the order of the manifests "
+            "when the archive has been read; of several members of one name the last one counts, "
+            "and a hard link is what its target is. Memory is needed for each line and each "
+            "member: some 150 bytes and their names."},
     {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = VERIFY,
      .group = GROUP_CHECK, .kind = OPTION_STRING, .offset = FIELD(directory),
      .complete = COMPLETE_DIRECTORY, .help = "names in manifests are relative to DIR"},
@@ -231,6 +241,12 @@ static const struct option_row option_table[] = {
     {.name = "format", .argument = "FORMAT", .verbs = COMPRESS, .group = GROUP_FORMAT,
      .kind = OPTION_CHOICE, .offset = FIELD(file_format), .choices = file_formats,
      .help = "gzip (default) or zstd"},
+    {.name = "format", .argument = "FORMAT", .verbs = BIT(VERB_LIST), .group = GROUP_OUTPUT,
+     .kind = OPTION_CHOICE, .offset = FIELD(list_format), .choices = list_formats,
+     .help = "names (default) or mtree",
+     .man = "mtree: what members are, one a line, as mtree(5) has it and bsdtar reads it "
+            "(@list.mtree). It has no word for hard links, which are files without a size there; "
+            "members whose names lead elsewhere are left out."},
     {.name = "level", .letter = 'l', .argument = "N", .verbs = CODES, .group = GROUP_FORMAT,
      .kind = OPTION_COUNT, .offset = FIELD(level), .minimum = 1, .maximum = 19,
      .help = "1 (fast) to 12 for gzip and zip, to 19 for zstd; also -1 to -19",
@@ -294,14 +310,14 @@ static const struct option_row option_table[] = {
      .offset = FIELD(xattrs), .help = "restore extended attributes and ACLs",
      .man = "Those of the kinds security and trusted, capabilities among them, only with "
             "--preserve-permissions."},
-    {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-total", .argument = "SIZE", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_total_bytes), .maximum = UINT64_MAX,
      .help = "end when more than SIZE comes out of the archive"},
-    {.name = "max-members", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-members", .argument = "N", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_members), .maximum = UINT64_MAX,
      .help = "end when it has more than N members (0: any number)",
      .man = "The default is 100000000."},
-    {.name = "max-ratio", .argument = "N", .verbs = UNPACKS, .group = GROUP_OUTPUT,
+    {.name = "max-ratio", .argument = "N", .verbs = UNPACKS | VERIFY, .group = GROUP_OUTPUT,
      .kind = OPTION_SIZE, .offset = FIELD(max_ratio), .maximum = UINT64_MAX,
      .help = "end when more than N times its size comes out (0: any)",
      .man = "Looked at from 1 GiB on. The default is 10000."},

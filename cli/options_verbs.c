@@ -37,15 +37,18 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .man = "Reads each MANIFEST (- is standard input), finds out its format by itself, and "
                 "compares the files that it names with it. Names are relative to the current "
                 "directory or to that of --directory. Differing, missing and unreadable files "
-                "are reported one by one.",
+                "are reported one by one. With --archive the members of an archive are compared "
+                "in place of files.",
          .differs = "A file differs, is missing, or could not be compared with anything; with "
                     "--strict a line is malformed; with --extra=fail there is a file that no "
                     "manifest names.",
-         .common = {"directory", "quiet", "extra", "ignore-missing", "status", "algorithm",
+         .common = {"directory", "archive", "quiet", "extra", "ignore-missing", "status", "algorithm",
                     "threads", "help"},
          .examples = {"treemill verify -q photos.sha256", "Print only what does not match.",
                       "treemill verify -C /mnt/backup --extra=fail photos.sha256",
                       "Check a copy, and fail if it holds files that the manifest does not name.",
+                      "treemill verify --archive=photos.tar.zst --extra=fail photos.sha256",
+                      "Check an archive without extracting it.",
                       "treemill verify --ignore-missing SHA256SUMS",
                       "Check those files of a release that are here."},
          .see_also = {"sha256sum(1)", "hashdeep(1)", "mtree(5)"}, .topics = MAN_MANIFESTS},
@@ -137,12 +140,15 @@ static const struct verb_row verb_table[VERB_COUNT] = {
          .man = "Prints the names of the members of ARCHIVE (- is standard input), one a line, in "
                 "the order of the archive; control characters and backslashes in them are escaped. "
                 "With --verbose mode, owner, size and time of modification come before the name, "
-                "as tar -tv prints them.",
+                "as tar -tv prints them; with --json each member is an event with all that is "
+                "known of it.",
          .differs = "The archive is corrupt, cut short or no archive.",
-         .common = {"verbose", "null", "json", "help"},
+         .common = {"verbose", "format", "null", "json", "help"},
          .examples = {"treemill list src.tar.zst", "Names.",
-                      "treemill list -v backup.zip 'etc/**'", "With modes, sizes and times."},
-         .see_also = {"tar(1)", "unzip(1)"}},
+                      "treemill list -v backup.zip 'etc/**'", "With modes, sizes and times.",
+                      "treemill list --format=mtree src.tar.zst > src.mtree",
+                      "In a form that mtree(8) and bsdtar read."},
+         .see_also = {"tar(1)", "unzip(1)", "mtree(5)"}},
     [VERB_TEST] =
         {.name = "test", .operands = "PATH...", .operands_min = 1, .operands_max = UINT32_MAX,
          .operand_name = "PATH", .complete = COMPLETE_FILE,

@@ -12,6 +12,7 @@
 #include "cli/job.h"
 #include "cli/verbs.h"
 #include "stages/foreign.h"
+#include "stages/mtree.h"
 #include "stages/text.h"
 
 /* Of a line, before the name. */
@@ -143,13 +144,82 @@ static int print_member(struct list_verb *verb, const struct item_view *view,
     return output_write(verb->job.output, line, used);
 }
 
+/* Other forms. */
+
+static int print_mtree(struct list_verb *verb, const struct item_view *view,
+                       const struct file_record *file)
+{
+    struct member_extra extra = member_extra_of(view, file);
+    size_t capacity = mtree_bytes(file->path_bytes, &extra);
+    char *line = malloc(capacity);
+    if (!line)
+        return -ENOMEM;
+    ptrdiff_t bytes = mtree_render(batch_path(view, file), file->path_bytes, &file->stat,
+                                   file->flags & FILE_HARD_LINK, &extra, line, capacity);
+    int error = bytes < 0 ? (int)bytes : output_write(verb->job.output, line, (size_t)bytes);
+    free(line);
+    return error;
+}
+
+static const char *kind_name(const struct file_record *file)
+{
+    if (file->flags & FILE_HARD_LINK)
+        return "hardlink";
+    switch (kind_letter(file->stat.mode)) {
+    case 'd':
+        return "directory";
+    case 'l':
+        return "symlink";
+    case 'p':
+        return "fifo";
+    case 'c':
+        return "character";
+    case 'b':
+        return "block";
+    case 's':
+        return "socket";
+    default:
+        return "file";
+    }
+}
+
+static int send_member(struct list_verb *verb, const struct item_view *view,
+                       const struct file_record *file)
+{
+    struct member_extra extra = member_extra_of(view, file);
+    const struct file_stat *stat = &file->stat;
+    struct event_member member = {
+        .kind = kind_name(file),
+        .mode = stat->mode & 07777,
+        .uid = stat->uid,
+        .gid = stat->gid,
+        .user = extra.user,
+        .group = extra.group,
+        .mtime_seconds = stat->mtime_seconds,
+        .mtime_ns = stat->mtime_ns,
+        .target = extra.target,
+        .target_length = extra.target_bytes,
+        .has_device = S_ISCHR(stat->mode) || S_ISBLK(stat->mode),
+        .major = major(stat->rdev),
+        .minor = minor(stat->rdev),
+    };
+    struct event_file event = {
+        .path = batch_path(view, file),
+        .path_length = file->path_bytes,
+        .size_bytes = file->flags & FILE_NOT_FILE ? EVENT_SIZE_UNKNOWN : stat->size_bytes,
+        .member = &member,
+    };
+    return events_file(verb->job.events, &event);
+}
+
 /* The sink. */
 
 static int take_record(struct list_verb *verb, const struct item_view *view,
                        struct file_record *file)
 {
     struct job *job = &verb->job;
-    if (fault_is_set(file->fault)) { /* it would not be extracted, but it is there */
+    bool is_unsafe = fault_is_set(file->fault);
+    if (is_unsafe) { /* it would not be extracted, but it is there */
         report_warning(job->report, batch_path(view, file),
                        "would be skipped: its name or target "
                        "leads out of the target");
@@ -161,14 +231,11 @@ static int take_record(struct list_verb *verb, const struct item_view *view,
             job->bytes_good += file->stat.size_bytes;
         atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
     }
-    if (!job->events)
+    if (job->events)
+        return send_member(verb, view, file);
+    if (job->options->list_format == LIST_NAMES)
         return print_member(verb, view, file);
-    struct event_file event = {
-        .path = batch_path(view, file),
-        .path_length = file->path_bytes,
-        .size_bytes = file->stat.size_bytes, /* unknown is the same number for both */
-    };
-    return events_file(job->events, &event);
+    return is_unsafe ? 0 : print_mtree(verb, view, file);
 }
 
 static int take_batch(void *context, const struct item_view *view)
@@ -198,6 +265,12 @@ static bool prepare(struct list_verb *verb)
         job_fatal(job, "standard output", fault_system(TM_OP_OPEN, error));
         return false;
     }
+    if (job->output && job->options->list_format == LIST_MTREE)
+        error = output_write(job->output, MTREE_HEADER, strlen(MTREE_HEADER));
+    if (error) {
+        job_fatal(job, "standard output", fault_system(TM_OP_WRITE, error));
+        return false;
+    }
     archive_in_request(&verb->archive, NULL, &request);
     if (plan_archive(&request, &job->plan, text, sizeof text)) {
         job_usage(job, "%s", text);
@@ -207,12 +280,21 @@ static bool prepare(struct list_verb *verb)
     return true;
 }
 
-int verb_list(const struct options *options)
+/* The bar has no place between lines on a terminal. */
+static void choose_progress(struct options *options)
+{
+    if (options->progress == PROGRESS_AUTO && isatty(STDOUT_FILENO))
+        options->progress = PROGRESS_NEVER;
+}
+
+int verb_list(const struct options *given)
 {
     static struct list_verb verb; /* large; one job a process */
+    struct options options = *given;
+    choose_progress(&options);
     verb.archive.job = &verb.job;
     verb.archive.fd = -1;
-    if (job_begin(&verb.job, options, "list", "listed") && prepare(&verb)) {
+    if (job_begin(&verb.job, &options, "list", "listed") && prepare(&verb)) {
         bool ended = job_run_source(&verb.job, archive_in_run, &verb.archive);
         if (ended && !verb.job.failed)
             archive_in_report_missing(&verb.archive);

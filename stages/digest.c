@@ -372,3 +372,13 @@ bool digest_available(enum digest_id id, char *why, size_t why_bytes)
                                : strerror(-error));
     return false;
 }
+
+uint32_t digest_all_available(void)
+{
+    uint32_t set = 0;
+    char why[128];
+    for (enum digest_id id = 0; id < DIGEST_COUNT; id++)
+        if (digest_available(id, why, sizeof why))
+            set |= 1u << id;
+    return set;
+}

@@ -55,6 +55,8 @@ size_t digest_offset(uint32_t set, enum digest_id id);
 const char *digest_engine_name(enum digest_id id);
 /* Whether the library offers it here; if not, says why. Any thread. */
 bool digest_available(enum digest_id id, char *why, size_t why_bytes);
+/* The set of all that are. */
+uint32_t digest_all_available(void);
 
 /* Computes the digests of one message at a time. For one thread; made after any fork, in the
  * process that uses it. All functions that return int: 0 or -errno. */

@@ -55,6 +55,9 @@ bool manifest_supports(enum manifest_format format, uint32_t algorithms, char *w
 ptrdiff_t manifest_render(enum manifest_format format, const struct manifest_entry *entry,
                           char *buffer, size_t capacity);
 
+/* Whether a byte of a name stands as it is in mtree; else as a backslash and three octal digits. */
+bool manifest_mtree_is_plain(unsigned char byte);
+
 /* What comes before the first entry; often nothing. 1024 bytes are enough. */
 ptrdiff_t manifest_header(enum manifest_format format, uint32_t algorithms, char *buffer,
                           size_t capacity);

@@ -200,7 +200,7 @@ static void put_lines(struct cursor *out, enum manifest_format format,
 /* libarchive (archive_write_set_format_mtree.c, safe_char[]) escapes blanks, control characters,
  * everything beyond ASCII, and "#", "=" and the backslash. The characters of patterns are escaped
  * here besides: BSD's mtree(8) takes an unescaped one for a pattern that matches other files. */
-static bool mtree_is_plain(unsigned char byte)
+bool manifest_mtree_is_plain(unsigned char byte)
 {
     switch (byte) {
     case '#':
@@ -237,7 +237,7 @@ static void put_mtree_path(struct cursor *out, const char *path, size_t bytes)
         put(out, "./", 2);
     }
     for (; i < bytes; i++) {
-        if (mtree_is_plain((unsigned char)path[i]))
+        if (manifest_mtree_is_plain((unsigned char)path[i]))
             continue;
         put(out, path + run, i - run);
         put_octal_escape(out, (unsigned char)path[i]);

@@ -42,9 +42,12 @@ static int hasher_open(void *job, void **state)
     return 0;
 }
 
+/* A hard link that comes with data has that of all names of the file. */
 static bool is_whole(const struct file_record *file)
 {
-    return file->state == FILE_READ && !(file->flags & (FILE_NOT_FILE | FILE_PIECE)) &&
+    bool has_data =
+        !(file->flags & FILE_NOT_FILE) || (file->flags & FILE_HARD_LINK && file->data_bytes);
+    return file->state == FILE_READ && has_data && !(file->flags & FILE_PIECE) &&
            !fault_is_set(file->fault);
 }
 

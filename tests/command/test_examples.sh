@@ -90,6 +90,7 @@ set_stage() {
         mv big.log.gz backup/
         rm data.csv logs/2.log
         tar -cf - src | "$TREEMILL" compress -q --format=zstd - >src.tar.zst
+        tar -cf - photos | "$TREEMILL" compress -q --format=zstd - >photos.tar.zst
     )
 }
 # Those that make what they or their neighbours find start anew.
