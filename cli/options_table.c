@@ -215,7 +215,7 @@ static const struct option_row option_table[] = {
             "--compress how blocks are decompressed. Results come in the order of the manifests "
             "when the archive has been read; of several members of one name the last one counts, "
             "and a hard link is what its target is. Memory is needed for each line and each "
-            "member: some 150 bytes and their names."},
+            "member, some 300 bytes for both."},
     {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = VERIFY,
      .group = GROUP_CHECK, .kind = OPTION_STRING, .offset = FIELD(directory),
      .complete = COMPLETE_DIRECTORY, .help = "names in manifests are relative to DIR"},
@@ -277,7 +277,7 @@ static const struct option_row option_table[] = {
     {.name = "manifest", .argument = "FILE", .verbs = CODES | EXTRACT, .group = GROUP_FORMAT,
      .kind = OPTION_STRING, .offset = FIELD(manifest), .complete = COMPLETE_FILE,
      .help = "write the digests of what was read to FILE, for sha256sum -c",
-     .man = "create names the files as the archive does."},
+     .man = "create names the files as the archive does. extract has no lines for hard links."},
     {.name = "algorithm", .letter = 'a', .argument = "LIST", .verbs = CODES | EXTRACT,
      .group = GROUP_FORMAT, .kind = OPTION_ALGORITHM, .offset = FIELD(algorithms),
      .choices = algorithms, .help = "digests of --manifest (default sha256)"},

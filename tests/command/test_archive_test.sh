@@ -194,6 +194,14 @@ run "$TREEMILL" test -q --fail-fast --compress=inline many/*
 check "the first ends it" ends 1 'many/a-numbers.xz: test: .+'
 
 
+# A worker that is killed over an archive twice costs that one, and no other.
+if with_processes && ! TREEMILL_CRASH=no-such-point "$TREEMILL" test -q lone.tar >out 2>err; then
+    status=0
+    TREEMILL_CRASH=work:1x2 timeout 60 "$TREEMILL" test -q --read=threads:1 \
+        --compress=processes:1 whole/*.{zip,7z,tar,xar,cpio} >out 2>err || status=$?
+    check "one archive is lost" ends 3 'whole/.*: decompress: worker killed by signal 9 .*'
+fi
+
 # Bombs: memory stays what it is, and the limits end them.
 head -c 300000000 /dev/zero | xz -c >zeros.xz
 xz -c zeros.xz >zeros.xz.xz
