@@ -75,7 +75,7 @@ START_TEST(every_row)
             const char *operand = options_verbs()[verb].operands_min == 0 ? NULL
                                   : verb == VERB_COMPLETION               ? "bash"
                                                                           : "x";
-            const char *also = row->letter == '0'                        ? "--files-from=x"
+            const char *also = row->letter == '0' && verb != VERB_LIST   ? "--files-from=x"
                                : options_verbs()[verb].operands_min == 2 ? "y"
                                                                          : NULL;
             char joined[80], letter[80], bundle[3] = {'-', row->letter, 0};
@@ -290,7 +290,8 @@ END_TEST
 START_TEST(messages)
 {
 #define VERBS                                                                                      \
-    "(accepted: hash, verify, create, compress, decompress, test, info, completion, man, help)"
+    "(accepted: hash, verify, create, compress, decompress, extract, list, test, info, "           \
+    "completion, man, help)"
     ck_assert_int_eq(parse(NULL), -EINVAL);
     ck_assert_str_eq(message, "a verb is missing");
     REFUSE("a verb is missing " VERBS "; see 'treemill --help'", "--");
@@ -309,7 +310,7 @@ START_TEST(messages)
     REFUSE("info takes no operand, but was given 'x'", "info", "x");
     REFUSE("unknown verb 'x' " VERBS, "man", "x");
     REFUSE("option '-q' belongs behind a verb (accepted: verify, hash, create, compress, "
-           "decompress, test)",
+           "decompress, extract, list, test)",
            "-q", "hash", "x");
     REFUSE("unknown option '--exrta'; did you mean '--extra'? See 'treemill verify --help'",
            "verify", "--exrta", "x");
