@@ -166,13 +166,13 @@ tar -rf twice.tar t/small
 sha256sum t/small >new
 run "$TREEMILL" verify -q --archive=twice.tar new
 check "the last of one name" [ "$status$(cat out err)" = 0 ]
-grep 't/zecond' sums >link
+grep 't/zecond' sums >second
 for name in gnu.tar pax.tar ours.tar.gz newc.cpio odc.cpio; do
-    run "$TREEMILL" verify --archive=a/$name link
+    run "$TREEMILL" verify --archive=a/$name second
     check "a hard link in $name" [ "$status$(cat out)" = "0t/zecond: OK" ]
 done
 tar --delete -f twice.tar t/small 2>err
-run "$TREEMILL" verify -q --archive=twice.tar link
+run "$TREEMILL" verify -q --archive=twice.tar second
 check "a hard link to nothing" [ "$status $(cat out)" = "3 t/zecond: FAILED open or read" ]
 
 # Archives that are not whole, or not right.
