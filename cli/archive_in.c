@@ -404,6 +404,10 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
     archive->was_absolute |= note->was_absolute;
     if (note->has_no_end)
         report_warning(job->report, archive->name, "has no end-of-archive mark");
+    if (*note->warning) { /* something may have been passed over */
+        report_warning(job->report, archive->name, "%s", note->warning);
+        job->changed++;
+    }
     if (!fault_is_set(note->fault) || fault_is_set(view->item->fault))
         return;
     job->malformed++;

@@ -96,6 +96,7 @@ struct unpack_note {
     struct tm_fault fault; /* of the archive, from here on; job->shared->message says more */
     bool was_absolute;     /* a member's name began with a slash */
     bool has_no_end;       /* it ends without the mark of its end */
+    char warning[160];     /* what libarchive says of members that it could give, the last; or "" */
 };
 
 static inline struct unpack_note *unpack_note_of(const struct unpack_job *job,

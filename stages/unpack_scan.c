@@ -272,7 +272,8 @@ static void scan_foreign(struct scanner *scanner, const struct item_view *view)
     while (!scanner->is_ended) {
         const struct member *member = scanner->pending;
         scanner->pending = NULL;
-        int got = member ? 1 : foreign_next(scanner->foreign, &member);
+        bool was_pending = member != NULL;
+        int got = was_pending ? 1 : foreign_next(scanner->foreign, &member);
         scanner->input_bytes = foreign_position(scanner->foreign);
         if (got < 0) {
             fail_foreign(scanner, view, got);
@@ -281,6 +282,10 @@ static void scan_foreign(struct scanner *scanner, const struct item_view *view)
         if (got == 0) {
             end(scanner);
             return;
+        }
+        if (!was_pending && *foreign_error(scanner->foreign)) {
+            struct unpack_note *note = unpack_note_of(job, view);
+            snprintf(note->warning, sizeof note->warning, "%s", foreign_error(scanner->foreign));
         }
         if (!fits(scanner, view, member, used)) {
             scanner->pending = member;
@@ -364,6 +369,7 @@ static void scanner_run(void *state, const struct item_view *view)
     uint64_t before = scanner->input_bytes;
     batch_clear(view, &job->shape);
     note->was_absolute = note->has_no_end = false;
+    note->warning[0] = '\0';
     if (job->kind != UNPACK_BLOCKS)
         note->fault = TM_NO_FAULT;
     if (!begin_item(scanner, view))
