@@ -90,7 +90,8 @@ static bool leads_to(const struct beneath_directory *directory, const char *path
 {
     size_t bytes = directory->path_bytes;
     return !directory->is_stale && bytes <= path_bytes &&
-           (bytes == path_bytes || path[bytes] == '/') && memcmp(directory->path, path, bytes) == 0;
+           (bytes == path_bytes || path[bytes] == '/') &&
+           (!bytes || memcmp(directory->path, path, bytes) == 0);
 }
 
 /* The one that is nearest to the path, from above: at least the root. */
