@@ -9,10 +9,10 @@
  *
  * No path is ever followed: each is opened beneath the target (beneath.h); directories that are
  * missing are made with mode 0700. Files are published whole (publish.h): nothing that exists is
- * ever written to. What killed runs have left of theirs is removed from directories that are members
- * and were there before. A symbolic link or anything else that is no directory on the way to a member is
- * a fault of that member (ELOOP, ENOTDIR); it is neither followed nor removed, and so is what has
- * the name of a member that is a directory.
+ * ever written to. What killed runs have left of theirs is removed from directories that are
+ * members and were there before. A symbolic link or anything else that is no directory on the way
+ * to a member is a fault of that member (ELOOP, ENOTDIR); it is neither followed nor removed, and
+ * so is what has the name of a member that is a directory.
  *
  * Of members of one name the last is the one that stays, unless an earlier one is a directory, or
  * the last one is and another is not. Directories get owner, mode, times and attributes if the job
