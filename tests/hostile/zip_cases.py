@@ -55,6 +55,10 @@ def names(outside):
                      made.entry("X", "large")], 3,
            [r"treemill: x: create: Not a directory"],
            [file("x", "two" * 99, time=MADE), file("X", "large", time=MADE)], tricky=True)
+    many = [made.entry("x", b"%06d" % i + bytes(100000), 8 * (i % 2)) for i in range(60)]
+    zipped("twins-many", many, tree=[file("x", b"000059" + bytes(100000), time=MADE)], tricky=True)
+    sizes = [made.entry("x", b"%d" % i * (3 << 20 if i % 2 else 10), 8) for i in range(8)]
+    zipped("twins-streams", sizes, tree=[file("x", b"7" * (3 << 20), time=MADE)], tricky=True)
     broken("local-name", [made.entry("inside", "x", local_name="../out/file"), GOOD], r".*",
            [GOOD_MADE])
     broken("local-name-inside", [made.entry("central", "x", local_name="LOCALLY"), GOOD], r".*",
