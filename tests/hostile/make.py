@@ -6,6 +6,7 @@ that some of them try to reach, "../out" from the target. The same bytes each ti
 import sys
 
 import case
+import others
 import tar_kinds
 import tar_names
 import tar_sizes
@@ -17,6 +18,7 @@ def make(outside):
     tar_kinds.make()
     tar_sizes.make()
     zip_cases.make(outside)
+    others.make(outside)
     return case.cases
 
 

@@ -34,7 +34,7 @@ def names(outside):
     case("target-itself", tar.tar(tar.directory("./", 0o777), tar.symlink(".", "../out"),
                                   tar.hard(".", "good"), tar.header("./.", b"6"),
                                   tar.file("good", "x")), 3,
-         [r"treemill: \.: create: File exists"] * 3, [file("good", "x")])
+         [r"treemill: \.: create: File exists"], [file("good", "x")])
     case("nul-in-path", tar.tar(tar.pax([("path", b"ok\0/../../out/file")]), tar.file("x", "y")),
          tree=[file("ok", "y")])
     case("nul-in-dotdot", tar.tar(tar.pax([("path", b"../out/file\0x")]), tar.file("x", "y")), 3,
