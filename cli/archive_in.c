@@ -342,7 +342,7 @@ void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
 void archive_in_planned(struct archive_in *archive)
 {
     struct job *job = archive->job;
-    archive->unpack.items = job->plan.graph.lane[LANE_DATA].items;
+    archive->unpack.items = archive->zip.items = job->plan.graph.lane[LANE_DATA].items;
     uint64_t bytes = archive->is_zip ? unzip_total_bytes(archive->unzip) : archive->bytes;
     atomic_store_explicit(&job->totals.bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&job->totals.final, bytes > 0, memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pipeline/confine_private.h"
@@ -198,10 +199,19 @@ static int install(struct filter *filter)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
 
+/* Formats with local times: unless the environment names it, the C library looks at the zone's file
+ * again whenever it is asked for a time. */
+static void settle_time_zone(void)
+{
+    (void)setenv("TZ", ":/etc/localtime", 0);
+    tzset();
+}
+
 int confine_enter(enum confinement confinement, const int *writable, unsigned count)
 {
     if (confinement == CONFINE_NONE)
         return 0;
+    settle_time_zone();
     struct filter *filter = calloc(1, sizeof *filter);
     if (!filter)
         return -ENOMEM;

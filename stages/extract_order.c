@@ -199,7 +199,10 @@ static int note_link(struct extract_order *order, const struct item_view *view,
             file->flags |= FILE_SKIPPED;
         return 0;
     }
-    int error = extract_names_add(order->names, batch_path(view, file), file->path_bytes);
+    const char *path = batch_path(view, file);
+    int error = extract_names_add(order->names, path, file->path_bytes);
+    /* They are made kind by kind: of one name only the last. */
+    extract_names_void(order->names, path, file->path_bytes, order->sequence);
     return error ? error : note(order, order->links, view, file);
 }
 

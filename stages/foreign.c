@@ -75,7 +75,8 @@ static int failure(struct foreign *foreign)
     bool at_end = foreign->source.reached_end;
     if (foreign->source.error)
         return say(foreign, foreign->source.error, "%s", text ? text : "reading failed");
-    if (archive_errno(foreign->archive) == ENOMEM)
+    /* It says so of what would take too much, too. */
+    if (archive_errno(foreign->archive) == ENOMEM && !(text && strcasestr(text, "malformed")))
         return say(foreign, -ENOMEM, "%s", text ? text : "no memory");
     if (!text)
         return at_end ? say(foreign, -ENODATA, "the file ends too early")

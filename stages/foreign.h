@@ -81,4 +81,9 @@ enum foreign_kind foreign_detect(int fd);
 #define FOREIGN_START_BYTES ((size_t)1024 * 1024)
 enum foreign_kind foreign_detect_start(const void *start, size_t bytes);
 
+/* Loads what opening and reading would load from other files, for a process that is about to lose
+ * the right to open any (confine.h). What cannot be loaded is not missed before it is needed. Any
+ * thread. */
+void foreign_prepare(void);
+
 #endif

@@ -29,6 +29,8 @@ static int scanner_open(void *job, void **state)
     scanner->job = job;
     scanner->carry = malloc(UNPACK_CARRY_BYTES);
     scanner->input = malloc(INPUT_BYTES);
+    if (scanner->job->kind == UNPACK_FOREIGN)
+        foreign_prepare();
     int error = scanner->carry && scanner->input ? 0 : -ENOMEM;
     if (!error)
         error = untar_create(&scanner->untar);

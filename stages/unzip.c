@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "stages/names_in_work.h"
 #include "stages/unzip_private.h"
 
 /* General purpose bits, 4.4.4, of entries that are not for us: encrypted, a patch, encrypted
@@ -26,6 +27,8 @@ struct unzip {
     bool was_absolute;
     uint64_t serial;
     struct unzip_scene scene;
+    struct names_in_work *names; /* NULL: not yet */
+    uint32_t filled;             /* items */
     char target[PATH_MAX];
 };
 
@@ -74,6 +77,7 @@ void unzip_close(struct unzip *unzip)
     if (!unzip)
         return;
     unzip_directory_close(&unzip->directory);
+    names_in_work_destroy(unzip->names);
     free(unzip);
 }
 
@@ -208,6 +212,21 @@ static struct tm_fault judge(const struct filling *filling, struct member *membe
     return TM_NO_FAULT;
 }
 
+/* Marks a member that collides with one that may still be in the hands of workers. */
+static int note_name(const struct filling *filling, struct file_record *file)
+{
+    struct unzip *unzip = filling->unzip;
+    unsigned items = filling->job->items;
+    int error = items && !unzip->names ? names_in_work_create(items, &unzip->names) : 0;
+    if (error || !items || fault_is_set(file->fault))
+        return error;
+    int collides = names_in_work_add(unzip->names, unzip->filled, batch_path(filling->view, file),
+                                     file->path_bytes, S_ISDIR(file->stat.mode));
+    if (collides > 0)
+        file->flags |= FILE_LATER;
+    return collides < 0 ? collides : 0;
+}
+
 /* The entry becomes a record. 1; 0: not in this item any more; -ENOMEM. */
 static int add(struct filling *filling, struct member *member)
 {
@@ -228,6 +247,9 @@ static int add(struct filling *filling, struct member *member)
     if (!fault_is_set(file->fault))
         file->fault = fault;
     filling->is_stream = streams;
+    int error = note_name(filling, file);
+    if (error)
+        return error;
     if (has_data && !fault_is_set(file->fault))
         place(filling, &unzip->entry, file);
     return 1;
@@ -272,5 +294,6 @@ int unzip_fill(struct unzip *unzip, const struct unzip_job *job, const struct it
         return added < 0 ? added : got;
     bound(&filling, unzip->directory.start);
     write_ticket(&filling);
+    unzip->filled++;
     return batch_of(view)->file_count ? 1 : 0;
 }

@@ -38,6 +38,7 @@ struct unzip_job {
     /* For `list`: no data is read but targets of symbolic links, and of the output slab only the
      * ticket is used, which asks for nothing. */
     bool lists;
+    unsigned items; /* of the lane: names in work, see unpack.h; 0: nobody makes anything */
 };
 
 struct unzip;

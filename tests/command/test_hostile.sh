@@ -3,8 +3,8 @@
 # whatever the models of the stages are, and whether there is a sandbox or not, nothing changes
 # outside the target, and what is in it is the same.
 #
-# Each goes through three of the combinations; those that are marked as tricky go through all, and
-# with HOSTILE=all in the environment each does (minutes instead of seconds). By hand, for some
+# Each goes through two of the combinations, in turn; those that are called tricky in make.py go
+# through all, and with HOSTILE=all in the environment each does (minutes instead of seconds). By hand, for some
 # cases alone: HOSTILE_CASES='name name'.
 # shellcheck source=tests/command/lib.sh
 . "$(dirname "$0")/lib.sh"

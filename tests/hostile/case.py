@@ -16,18 +16,18 @@ cases = []
 
 
 class Case:
-    def __init__(self, name, suffix, archive, status, lines, tree, options, tricky, inside):
+    def __init__(self, name, suffix, archive, status, lines, tree, options, inside, members):
         self.name, self.suffix, self.archive = name, suffix, archive
         self.status, self.lines, self.tree = status, lines, tree
-        self.options, self.tricky, self.inside = options, tricky, inside
+        self.options, self.inside, self.members = options, inside, members
 
 
-def case(name, archive, status=0, lines=(), tree=(), options="", suffix="tar", tricky=False,
-         inside=""):
+def case(name, archive, status=0, lines=(), tree=(), options="", suffix="tar", inside="",
+         members=""):
     """`lines`: patterns, one for each line of messages, in any order. `inside`: what is in the
-    target beforehand, see plant() in run.py."""
+    target beforehand, see plant() in run.py. `members`: what is wanted; else all is."""
     assert re.fullmatch("[a-z0-9-]+", name) and name not in [one.name for one in cases], name
-    cases.append(Case(name, suffix, archive, status, lines, tree, options, tricky, inside))
+    cases.append(Case(name, suffix, archive, status, lines, tree, options, inside, members))
 
 
 # What is below the target: in the words of state() in run.py.

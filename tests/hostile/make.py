@@ -6,10 +6,20 @@ that some of them try to reach, "../out" from the target. The same bytes each ti
 import sys
 
 import case
+import indexed
+import others
 import tar_kinds
 import tar_names
 import tar_sizes
 import zip_cases
+
+
+# Those that go through all combinations of models: what workers could do at the same time, or one
+# could do to what another has open.
+TRICKY = {"absolute-name", "symlink-chain", "directory-over-symlink", "hard-to-symlink",
+          "planted-symlink-through-force", "planted-hard-link", "closed-directories", "twice-large",
+          "file-link-file", "file-over-way", "odd-names", "bomb-gzip-total", "zip-symlink-out",
+          "zip-twins-many", "cpio-hard-links-over-symlink"}
 
 
 def make(outside):
@@ -17,6 +27,8 @@ def make(outside):
     tar_kinds.make()
     tar_sizes.make()
     zip_cases.make(outside)
+    others.make(outside)
+    indexed.make()
     return case.cases
 
 
