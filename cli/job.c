@@ -300,7 +300,7 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
     struct tm_fault fault = fault_is_set(view->item->fault) ? view->item->fault : file->fault;
     if (!is_note && is_end)
         job_add(&job->files_done, 1);
-    if (file->flags & FILE_READ_ONCE) /* its size was not known before */
+    if (file->flags & FILE_READ_ONCE && is_end) /* its size was not known before */
         job_add(&job->unsized_bytes, file->stat.size_bytes);
     if (!is_end)
         return false;

@@ -102,7 +102,7 @@ static unsigned render_flags(const struct progress *progress)
 static void update_locked(struct progress *progress)
 {
     uint64_t now = clock_ns();
-    uint64_t passed = now - progress->last_tick_ns;
+    uint64_t passed = progress->suspended_at_ns ? 0 : now - progress->last_tick_ns;
     /* Without a thread nobody ticks, and a long time means nothing. */
     bool was_stopped = progress->has_thread && passed > stopped_ns;
     if (was_stopped) {

@@ -14,7 +14,8 @@
 
 /* While the bar is on the screen, the cursor is at the start of its first line: so all of it can be
  * erased whatever the terminal has made of its lines when it became narrower, and a stopped or
- * killed program leaves the cursor where the shell's next line belongs. */
+ * killed program leaves the cursor where the shell's next line belongs. It is drawn without
+ * wrapping: a terminal has its new size before programs hear of it. */
 static const char erase_bar[] = "\r\033[J";
 
 struct report {
@@ -131,10 +132,10 @@ static void compose_bar_locked(struct report *report, const char *frame, size_t 
     const char *newline = memchr(frame, '\n', length);
     size_t first = newline ? (size_t)(newline - frame) : length;
     struct line bar = {.out = report->bar, .capacity = sizeof report->bar};
-    line_append(&bar, "\r%.*s", (int)first, frame);
+    line_append(&bar, "\r\033[?7l%.*s", (int)first, frame);
     if (newline)
         line_append(&bar, "\033[K\r\n%.*s", (int)(length - first - 1), newline + 1);
-    line_append(&bar, "\033[J%s\r", newline ? "\033[A" : "");
+    line_append(&bar, "\033[J\033[?7h%s\r", newline ? "\033[A" : "");
     report->bar_length = bar.length < bar.capacity ? bar.length : 0;
 }
 

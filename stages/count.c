@@ -302,7 +302,7 @@ bool count_operand(const struct count_setup *setup, const char *operand)
         return setup->directories_fail || count_tree(setup, operand, bytes);
     if (S_ISREG(status.st_mode))
         return count_file(setup, operand, &status);
-    if (setup->read_special && !S_ISLNK(status.st_mode))
+    if (setup->read_special && !setup->all_kinds)
         add_file(setup, 0);
     return true;
 }

@@ -28,6 +28,15 @@ static bool is_loop(const struct walk *walk, const struct scan_answer *answer)
     return false;
 }
 
+static bool is_left_out(const struct walk *walk, const struct file_stat *stat)
+{
+    for (unsigned i = 0; i < walk->setup->left_out_count; i++)
+        if (stat->inode == walk->setup->left_out[i].inode &&
+            stat->device == walk->setup->left_out[i].device)
+            return true;
+    return false;
+}
+
 /* Whether the directory that is now innermost is a cache directory, by its tag. Reading 43 bytes
  * is done on the spot: such a file is rare, and what follows depends on it. -errno: cannot tell. */
 static int is_cache_directory(struct walk *walk, size_t path_bytes)
@@ -86,6 +95,11 @@ static int enter_directory(struct walk *walk)
         fault = fault_of(TM_FAULT_LOOP);
     bool other_system = walk->setup->one_file_system && walk->depth > 1 &&
                         answer->stat.device != walk->frames[1].device;
+    /* Its listing tells which one it is: the name of a directory comes without its status. */
+    if (!frame->is_operands && !fault_is_set(fault) && is_left_out(walk, &answer->stat)) {
+        lane_release(walk->setup->scan_lane, &view);
+        return 0;
+    }
     if (fault_is_set(fault))
         error = emit_note(walk, parent_bytes, scan_entry_name(entry), entry->name_bytes,
                           frame->name, fault, 0);
@@ -140,15 +154,6 @@ static bool wants_directory(struct walk *walk, const struct frame *frame,
     return wanted;
 }
 
-static bool is_left_out(const struct walk *walk, const struct file_stat *stat)
-{
-    for (unsigned i = 0; i < walk->setup->left_out_count; i++)
-        if (stat->inode == walk->setup->left_out[i].inode &&
-            stat->device == walk->setup->left_out[i].device)
-            return true;
-    return false;
-}
-
 /* Neither a directory nor a regular file. */
 static int handle_special(struct walk *walk, const struct frame *frame,
                           const struct scan_entry *entry)
@@ -174,8 +179,6 @@ static int handle_entry(struct walk *walk)
         if (walk->setup->directories_fail)
             return emit_note(walk, frame->path_bytes, name, entry->name_bytes, frame->name,
                              fault_system(TM_OP_READ, EISDIR), 0);
-        if (!frame->is_operands && is_left_out(walk, &entry->stat))
-            return 0;
         return wants_directory(walk, frame, entry) ? enter_directory(walk) : 0;
     }
     if (!wants_file(walk, frame, entry))

@@ -106,13 +106,15 @@ test_in_the_way() {
 
 # Below the directory of the outputs nothing is taken for input.
 test_output_inside() {
-    mkdir -p in/a
+    mkdir -p in/a in/out/in
     echo x >in/f
     echo y >in/a/g
+    echo z >in/out/theirs
     for i in 1 2 3; do
         expect_status 0 "$TREEMILL" compress -q -r -f -o in/out in
         check "run $i: its outputs and no others" \
-            [ "$(cd in/out && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = "./in/a/g.gz ./in/f.gz " ]
+            [ "$(cd in/out && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = \
+                "./in/a/g.gz ./in/f.gz ./theirs " ]
     done
     expect_status 0 "$TREEMILL" compress -q -r -f in/a
     expect_status 0 "$TREEMILL" compress -q -r -f in/a

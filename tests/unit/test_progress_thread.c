@@ -190,11 +190,18 @@ static size_t read_terminal(int fd, char *text, size_t capacity, int frames)
  * it has begun. */
 static int count_bars(char *text, unsigned columns, bool two_lines)
 {
+    static const char no_wrap[] = "\033[?7l", wrap[] = "\033[?7h";
     int bars = 0;
     for (char *end; (end = strstr(text, "\033[J")); text = end) {
         *end = '\0';
         end += 3;
-        char *first = text + (*text == '\r'), *second = strstr(first, "\033[K\r\r\n");
+        char *first = text + (*text == '\r');
+        if (strncmp(first, no_wrap, strlen(no_wrap)) == 0) {
+            first += strlen(no_wrap);
+            ck_assert_int_eq(strncmp(end, wrap, strlen(wrap)), 0);
+            end += strlen(wrap);
+        }
+        char *second = strstr(first, "\033[K\r\r\n");
         if (second) { /* CR and newline: the terminal puts a CR before the newline */
             *second = '\0';
             second += 6;
@@ -245,6 +252,49 @@ START_TEST(bar_on_a_terminal_that_is_resized)
 }
 END_TEST
 
+/* Timeline: frames; suspended for 0.7 s, in which three would be due: the bar is erased and nothing
+ * else comes but what is asked for; resumed: it is there again at once. */
+START_TEST(nothing_is_drawn_while_suspended)
+{
+    int terminal, fd;
+    char text[4096];
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    setenv("TERM", "xterm", 1);
+    ck_assert_int_eq(openpty(&terminal, &fd, NULL, NULL, &size), 0);
+    struct fake_job job = {0};
+    struct report *report = open_report(fd);
+    struct progress *progress = progress_start(
+        &(struct progress_options){
+            .mode = PROGRESS_AUTO, .is_terminal = true, .verb = "hash", .report = report},
+        sample_fake, &job);
+    read_terminal(terminal, text, sizeof text, 2);
+    uint64_t start = clock_ns();
+    progress_suspend(progress);
+    usleep(700000);
+    progress_print_status(progress); /* asked for by name it comes, and is a line */
+    size_t length = read_terminal(terminal, text, sizeof text, 1);
+    ck_assert_ptr_nonnull(strstr(text, "\r\033[J"));
+    struct pollfd ready = {.fd = terminal, .events = POLLIN};
+    while (poll(&ready, 1, 0) > 0 && length < sizeof text - 1)
+        length += (size_t)read(terminal, text + length, sizeof text - 1 - length);
+    text[length] = '\0';
+    char *erased = strstr(text, "\r\033[Jhash: ");
+    ck_assert_ptr_nonnull(erased);
+    ck_assert_ptr_null(strstr(erased + 5, "\033["));
+    progress_resume(progress);
+    uint64_t stopped = progress_stopped_ns(progress);
+    ck_assert_uint_gt(stopped, 7 * SECOND / 10 - 1);
+    ck_assert_uint_lt(stopped, clock_ns() - start);
+    ck_assert_int_gt(poll(&ready, 1, 0), 0);
+    read_terminal(terminal, text, sizeof text, 1);
+    ck_assert_int_eq(count_bars(text, 80, true), 1);
+    end(progress);
+    report_destroy(report);
+    close(fd);
+    close(terminal);
+}
+END_TEST
+
 #define ROUNDS 1000
 
 struct printer {
@@ -263,7 +313,7 @@ static void *report_lines(void *argument)
 }
 
 /* Timeline: one thread works, one prints messages, this one starts and stops the progress, in all
- * modes, before, during and after its first tick. */
+ * modes, before, during and after its first tick, and does what signals ask for. */
 START_TEST(started_and_stopped_a_thousand_times)
 {
     int fd = open("/dev/null", O_WRONLY);
@@ -285,6 +335,11 @@ START_TEST(started_and_stopped_a_thousand_times)
         ck_assert_ptr_nonnull(progress);
         if (i % 3 == 0)
             progress_print_status(progress);
+        if (i % 5 == 0)
+            progress_suspend(progress);
+        if (i % 5 == 0)
+            progress_resume(progress);
+        progress_resized(progress);
         /* Some rounds last for a frame of the bar (8, 208, ...) or a few events (107, 307, ...). */
         if (i % 200 == 8 || i % 200 == 107)
             usleep(250000);
@@ -345,6 +400,7 @@ int main(void)
     tcase_add_test(tests, events_at_the_interval);
     tcase_add_test(tests, status_on_demand_without_a_thread);
     tcase_add_test(tests, bar_on_a_terminal_that_is_resized);
+    tcase_add_test(tests, nothing_is_drawn_while_suspended);
     tcase_add_test(tests, started_and_stopped_a_thousand_times);
     tcase_add_test(tests, clock_stands_still_while_the_process_is_stopped);
     suite_add_tcase(suite, tests);

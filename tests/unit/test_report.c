@@ -110,14 +110,14 @@ START_TEST(bar_is_erased_and_drawn_again_in_one_write)
     struct report *report =
         report_create(&(struct report_options){.program = "treemill", .fd = ends[0]});
     static const char *const expected[] = {
-        "\rbar one\033[J\r",
-        "\r\033[Jtreemill: f: gone\n\rbar one\033[J\r",
-        "\rbar\033[K\r\ntwo\033[J\033[A\r",
+        "\r\033[?7lbar one\033[J\033[?7h\r",
+        "\r\033[Jtreemill: f: gone\n\r\033[?7lbar one\033[J\033[?7h\r",
+        "\r\033[?7lbar\033[K\r\ntwo\033[J\033[?7h\033[A\r",
         "\r\033[J",
-        "\rbar\033[J\r",
+        "\r\033[?7lbar\033[J\033[?7h\r",
         "\r\033[J",
         "a note beside half a line\n",
-        "\rnew\033[J\r",
+        "\r\033[?7lnew\033[J\033[?7h\r",
         "\r\033[J",
         "plain\n",
     };
