@@ -178,6 +178,14 @@ done
 run "$TREEMILL" hash --stats=xml tree
 check "of two forms" [ "$status" -eq 2 ]
 
+# Members of an archive, a link and a device among them.
+ln -s 1 tree/link
+tar -cf members.tar tree -C / dev/null
+run "$TREEMILL" list --json members.tar
+well_formed "list --json" out
+cat out >>seen
+rm tree/link
+
 # The manual page describes every event and key that there are, and no others.
 "$TREEMILL" man | awk '/^\.SH/ {here = /EVENTS/} here' >section
 check "the schema's number" grep -qE ' 1\.$' section

@@ -186,7 +186,7 @@ for model in "${few[@]}"; do
     for archive in zeros.tar zeros.tar.gz zeros.zip; do
         # shellcheck disable=SC2086  # options are words
         limited 65000 extract -q --memory=30M $model -C x $archive
-        check "$archive, too large $model" ends 2 'zeros: write: File too large'
+        check "$archive, too large $model" ends 3 'zeros: create: File too large'
         check "nothing of it, $archive $model" [ -z "$(ls -A x)" ]
     done
 done
