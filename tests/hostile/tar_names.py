@@ -29,7 +29,7 @@ def names(outside):
          [file("...", "x")] + ways("a") + [file("a/..b", "b")])
     case("empty-name", tar.tar(tar.file("good", "x"), tar.file("", "x")), 3,
          [r"treemill: \.: create: Is a directory"], [file("good", "x")])
-    case("only-slashes", tar.tar(tar.file("////", "x"), tar.file("good", "x")), lines=[SLASHES],
+    case("only-slashes", tar.tar(tar.file("////", ""), tar.file("good", "x")), lines=[SLASHES],
          tree=[file("good", "x")])
     case("target-itself", tar.tar(tar.directory("./", 0o777), tar.symlink(".", "../out"),
                                   tar.hard(".", "good"), tar.header("./.", b"6"),
