@@ -30,12 +30,14 @@ def number(value):
 
 
 def index(entries, checksum=None):
-    payload, before = b"TMI\1", 0
-    for key, offset in entries:
-        payload += number(offset - before) + number(0) + number(len(key)) + raw(key)
-        before = offset
-    checksum = zlib.crc32(payload) if checksum is None else checksum
-    return payload + struct.pack("<I", checksum)
+    """A function of where it is in the file."""
+    def payload(where):
+        text, before = b"TMI\1" + number(where), 0
+        for key, offset in entries:
+            text += number(offset - before) + number(0) + number(len(key)) + raw(key)
+            before = offset
+        return text + struct.pack("<I", zlib.crc32(text) if checksum is None else checksum)
+    return payload
 
 
 def archive(blocks, payload):
@@ -44,7 +46,7 @@ def archive(blocks, payload):
     for one in blocks:
         places.append(len(body))
         body += one
-    return body + subfield(b"TI", payload(places)) + subfield(b"TX", struct.pack("<Q", len(body)))
+    return body + subfield(b"TI", payload(places)(len(body))) + subfield(b"TX", struct.pack("<Q", len(body)))
 
 
 def make():
@@ -69,7 +71,7 @@ def make():
     looked_up("unordered", lambda at: index([("d", at[0]), ("c", at[4]), ("b", at[5])]))
     looked_up("beyond", lambda at: index([("a", at[0]), ("c", 1 << 40)]))
     looked_up("key-twice", lambda at: index([("a", at[0]), ("c", at[4]), ("c", at[5])]))
-    looked_up("backwards", lambda at: index([("a", at[0])]) [:-4] + b"\xff" * 9 + b"\1\0\0")
+    looked_up("backwards", lambda at: lambda where: index([("a", at[0])])(where)[:-4] + b"\xff" * 9 + b"\1\0\0")
     looked_up("empty", lambda at: index([]))
     missing = [r"treemill: c: not in the archive"]
     looked_up("not-a-block", lambda at: index([("a", at[0]), ("c", at[4] + 7)]), 1,
