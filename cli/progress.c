@@ -213,6 +213,8 @@ static bool start_thread(struct progress *progress)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(&progress->thread, NULL, run, progress) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_setname_np(progress->thread, "progress");
     return started;
 }
 

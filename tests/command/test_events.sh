@@ -199,6 +199,11 @@ check "keys that never came: $(comm -23 documented came | tr '\n' ' ')" \
     [ -z "$(comm -23 documented came)" ]
 check "documented keys: $(wc -l <documented)" [ "$(wc -l <documented)" -gt 40 ]
 
+# shellcheck disable=SC2016  # backticks of the README
+sed -n 's/^| `\([a-z]*\)` | `\([a-z_ ]*\)` |$/\1 \2/p' "$SOURCE/README.md" |
+    awk '{for (i = 2; i <= NF; i++) print $1, $i}' | LC_ALL=C sort >readme
+check "README: $(comm -3 readme documented | tr '\n\t' '  ')" cmp -s readme documented
+
 # Descriptors
 run "$TREEMILL" hash --progress-fd=9 tree/1
 check "one that is not open" ends 2 '--progress-fd=9: not open for writing'
