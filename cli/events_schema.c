@@ -18,7 +18,7 @@ static const struct event_row rows[] = {
     {"status", "bytes_total", "bytes of input that there are, likewise"},
     {"status", "totals_final", "whether both totals are known"},
     {"status", "share", "of the work that is done, 0 to 1; null while the totals are not known"},
-    {"status", "errors", "errors so far"},
+    {"status", "errors", "errors so far; of verify with the files that differ or are missing"},
     {"status", "bytes_per_second", "rate of the last seconds"},
     {"status", "mean_bytes_per_second", "rate since the start"},
     {"status", "files_per_second", "rate of the last seconds"},

@@ -70,6 +70,7 @@ struct job {
     /* The sink's thread writes, by job_add() or as sums of its own, the progress thread reads;
      * relaxed, for display: nothing is inferred from one about another. */
     _Atomic uint64_t files_done;
+    _Atomic uint64_t found_wrong;   /* files that no error line tells of, but the result */
     _Atomic uint64_t unsized_bytes; /* of what had no size before it was read */
     _Atomic uint64_t sink_bytes;    /* counts_in_sink: of input that the sink has worked on */
     _Atomic uint64_t output_bytes;  /* written by a verb that writes data; 0: it does not */

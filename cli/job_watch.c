@@ -91,7 +91,7 @@ static void sample_job(void *context, struct progress_snapshot *out)
     use_estimate(job, out);
     out->bytes_total += load(&job->unsized_bytes);
     out->totals_final = out->totals_final && !lacks_size(job, out);
-    out->errors = report_error_count(job->report);
+    out->errors = report_error_count(job->report) + load(&job->found_wrong);
     out->in_work = &job->in_work;
     sample_bytes(job, out);
     sample_output(job, out);

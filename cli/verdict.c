@@ -66,8 +66,10 @@ static void stop_if_asked(struct job *job)
  * status as it does with every verdict. */
 static void tell_why(struct job *job, const char *path, struct tm_fault fault, const char *words)
 {
-    if (job->options->status && !job->events)
+    if (job->options->status && !job->events) {
+        job_add(&job->found_wrong, 1);
         return;
+    }
     job->errors_counted++;
     if (words)
         report_error_text(job->report, path, NULL, "%s", words);
@@ -93,6 +95,7 @@ int verdict_differs(struct verdicts *verdicts, const char *path, size_t bytes, u
     verdicts->compared++;
     verdicts->guessed |= guessed;
     job->differing++;
+    job_add(&job->found_wrong, 1);
     stop_if_asked(job);
     return tell(job, path, bytes, size_bytes, "FAILED", "failed");
 }

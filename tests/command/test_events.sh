@@ -115,7 +115,7 @@ done
 run "$TREEMILL" hash --scan-first --files-from=- </dev/null
 check "names that come once cannot be counted first" ends 2 '--scan-first .*must be in a file'
 (sleep 1 && echo tree/1) | run "$TREEMILL" hash --progress=json --progress-interval=100ms --files-from=- -o slow
-check "totals are bounds while names come" true_of err 'map(select(.event == "status" and (.final | not))) |
+check "totals are bounds while names come" true_of err 'map(select(.event == "status" and .elapsed_seconds < 0.8)) |
     length > 2 and all(.totals_final | not)'
 
 # Input of unknown size: it moves, and nobody says how much is to come.
@@ -146,6 +146,13 @@ done >/dev/null && cat >/dev/null) <taker
 wait $!
 check "a large stream is seen on its way" true_of watched 'map(select(.event == "status").share |
     select(. > 0.1 and . < 0.9)) | unique | length > 3'
+
+# What verify finds is told while it goes on.
+sed '1s/^./f/; 2s/$/-gone/' sums | sed '1s/^ff/f0/' >wrong
+run "$TREEMILL" verify --quiet --progress-fd=9 wrong 9>watched
+check "one differs, one is missing" [ "$status $(jq -c 'select(.final) | .errors' watched)" = "1 2" ]
+check "the summary tells them apart" true_of watched \
+    '.[-1] | .differing == 1 and .missing == 1 and .errors == 0 and .exit_status == 1'
 
 # --json and --progress=json
 run "$TREEMILL" verify --json --progress-interval=100ms sums

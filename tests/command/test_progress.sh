@@ -221,15 +221,21 @@ check "nothing but ASCII" [ "$(LC_ALL=C grep -c $'[\x80-\xff]' raw)" -eq 0 ]
 record 1 "env LC_ALL=C.UTF-8 TERM=xterm ./t hash -o utf8 hours"
 check "a bound in UTF-8" grep -q '300/≥' raw
 
-# Colours: of errors only, and as asked for.
+# Colours: of errors only, and as asked for; of the bar, and of the summary of a job that ends.
 red=$'\033\\[31m1 error'
-for case in "1:env TERM=xterm ./t" "0:env NO_COLOR=1 TERM=xterm ./t" "0:env TERM=dumb ./t"; do
-    record 2 "${case#*:} hash -o color nowhere hours"
-    check "red, $case" [ "$(grep -c "$red" raw | sed 's/^[1-9].*/1/')" -eq "${case%%:*}" ]
-    record 2 "${case#*:} hash -o color --color=never nowhere hours"
-    check "never red, $case" [ "$(grep -c "$red" raw)" -eq 0 ]
-    record 2 "${case#*:} hash -o color --color=always nowhere hours"
-    check "always red, $case" [ "$(grep -c "$red" raw)" -ge 1 ]
+is_red() {
+    grep -q "$red" raw
+}
+for tree in hours tree; do
+    for case in "1:TERM=xterm" "0:NO_COLOR=1 TERM=xterm" "0:TERM=dumb"; do
+        [ "$tree${case#*:}" != hoursTERM=dumb ] || continue # no bar
+        record 3 "env ${case#*:} ./t hash -f -o color nowhere $tree"
+        check "red or not, $tree, $case" [ "$(is_red && echo 1 || echo 0)" = "${case%%:*}" ]
+        record 3 "env ${case#*:} ./t hash -f -o color --color=never nowhere $tree"
+        check "never red, $tree, $case" [ "$(is_red && echo 1 || echo 0)" = 0 ]
+        record 3 "env ${case#*:} ./t hash -f -o color --color=always nowhere $tree"
+        check "always red, $tree, $case" is_red
+    done
 done
 
 # No terminal: nothing but the summary; lines, if they are asked for.
