@@ -396,6 +396,7 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
         report_error(job->report, archive->name, view->item->fault,
                      lane_stage_name(graph_lane(job->graph, LANE_DATA), view->item->fault.stage));
         job->malformed++;
+        archive->is_lost = true;
     }
     if (archive->is_zip)
         return;
@@ -410,6 +411,8 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
     }
     if (!fault_is_set(note->fault) || fault_is_set(view->item->fault))
         return;
+    if (note->fault.kind == TM_FAULT_CONSUMED && archive->is_lost)
+        return; /* it was said why */
     job->malformed++;
     if (note->fault.kind == TM_FAULT_CORRUPT || note->fault.kind == TM_FAULT_TRUNCATED)
         report_error_text(job->report, archive->name, "read", "%s",

@@ -35,6 +35,7 @@ struct archive_in {
     struct member_select *select;
     _Atomic bool *found; /* for each member that is asked for */
     bool was_absolute;   /* names had a leading slash */
+    bool is_lost;        /* an item of it has killed its workers */
 };
 
 /* Opens it and finds out what it is; the members and the rules of the options are what is wanted of

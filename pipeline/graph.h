@@ -97,6 +97,9 @@ struct stage_ops {
     const char *name;
     /* Chunks of a stream must come to one worker, in order. */
     bool keyed;
+    /* Begins what is in the item anew: blame() of a stage behind it in the same worker would mark
+     * what is not there any more when the item is tried again, and it would be tried for ever. */
+    bool begins_anew;
     /* Makes a worker's private state, in the worker, after any fork. 0 or -errno. */
     int (*open)(void *job, void **state);
     void (*close)(void *state);

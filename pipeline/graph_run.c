@@ -310,6 +310,15 @@ void lane_stream_end(struct tm_lane *lane, uint32_t stream)
  * meanwhile, the next one will not do better. */
 #define DEATHS_WITHOUT_WORK_MAX 100
 
+/* Whether what a stage marks in an item is still there when the group works on it again. */
+static bool keeps_marks(const struct tm_group *group, unsigned stage)
+{
+    for (unsigned k = group->first_stage; k < stage; k++)
+        if (group->lane->setup.stage[k].ops->begins_anew)
+            return false;
+    return true;
+}
+
 static void put_back(struct tm_group *group, uint32_t index, struct tm_fault fault)
 {
     struct tm_lane *lane = group->lane;
@@ -321,7 +330,8 @@ static void put_back(struct tm_group *group, uint32_t index, struct tm_fault fau
         const struct stage_setup *setup = &lane->setup.stage[stage];
         fault.stage = (uint16_t)stage;
         view.item->tries = 0;
-        if (!setup->ops->blame || !setup->ops->blame(setup->job, &view, fault))
+        if (!setup->ops->blame || !keeps_marks(group, stage) ||
+            !setup->ops->blame(setup->job, &view, fault))
             view.item->fault = fault;
     }
     atomic_store_explicit(&view.item->stage, STAGE_NONE, memory_order_relaxed);

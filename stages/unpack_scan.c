@@ -403,6 +403,7 @@ const struct stage_ops unpack_scan_stage = {
     .name = "scan",
     .confinement = confinement_of,
     .keyed = true,
+    .begins_anew = true,
     .open = scanner_open,
     .close = scanner_close,
     .run = scanner_run,

@@ -318,6 +318,73 @@ START_TEST(an_item_that_kills_its_workers_fails_alone)
 }
 END_TEST
 
+static const uint64_t blamed = UINT64_MAX;
+
+static void begin_anew(void *state, const struct item_view *view)
+{
+    (void)state;
+    content_of(view)->value = content_of(view)->number;
+}
+
+static void die_unless_blamed(void *state, const struct item_view *view)
+{
+    struct content *content = content_of(view);
+    if (content->number == ((struct behaviour *)state)->kill_at && content->value != blamed)
+        kill(getpid(), SIGKILL);
+    content->sum = (content->number + 1) * 2;
+    memcpy(view->output, &content->sum, sizeof content->sum);
+}
+
+static bool take_blame(void *job, const struct item_view *view, struct tm_fault fault)
+{
+    (void)job;
+    (void)fault;
+    content_of(view)->value = blamed;
+    return true;
+}
+
+/* The mark of blame() is gone when the first stage has begun the item again. */
+START_TEST(an_item_begun_anew_is_not_tried_for_ever)
+{
+    static const struct stage_ops first = {.name = "one", .begins_anew = true, .run = begin_anew};
+    static const struct stage_ops second = {
+        .name = "two", .open = keep_job, .run = die_unless_blamed, .blame = take_blame};
+    struct job job = {.behaviour.kill_at = 21};
+    struct graph_setup setup = {.lane_count = 1,
+                                .lane[0] = {.stage_count = 2,
+                                            .items = 4,
+                                            .input_bytes = 4096,
+                                            .output_bytes = 64,
+                                            .sink = sink,
+                                            .sink_context = &job,
+                                            .ordered = true}};
+    const struct stage_ops *ops[2] = {&first, &second};
+    if (!WITH_PROCESSES)
+        return;
+    for (int s = 0; s < 2; s++)
+        setup.lane[0].stage[s] = (struct stage_setup){.ops = ops[s],
+                                                      .job = &job.behaviour,
+                                                      .model = MODEL_PROCESSES,
+                                                      .workers = 1,
+                                                      .fused = s == 1};
+    ck_assert_int_eq(graph_create(&setup, &job.graph), 0);
+    ck_assert_int_eq(graph_start(job.graph), 0);
+    for (uint64_t number = 0; number < 40; number++) {
+        struct item_view view;
+        ck_assert_int_eq(lane_acquire(graph_lane(job.graph, 0), &view), 0);
+        *content_of(&view) = (struct content){.number = number};
+        ck_assert_int_eq(lane_submit(graph_lane(job.graph, 0), &view), 0);
+    }
+    lane_finish(graph_lane(job.graph, 0));
+    graph_finish(job.graph);
+    ck_assert_uint_eq(job.delivered, 40);
+    ck_assert_uint_eq(job.faults, 1);
+    ck_assert_uint_eq(job.fault_number, 21);
+    ck_assert_uint_eq(job.fault.stage, 1);
+    graph_destroy(job.graph);
+}
+END_TEST
+
 START_TEST(without_its_nursery_a_job_fails)
 {
     struct job job = {0};
@@ -419,6 +486,7 @@ int main(void)
     tcase_add_loop_test(tests, a_worker_that_cannot_open_fails_the_job, 0, SHAPES);
     tcase_add_loop_test(tests, cancelling_ends_it, 0, SHAPES);
     tcase_add_loop_test(tests, an_item_that_kills_its_workers_fails_alone, 0, 4);
+    tcase_add_test(tests, an_item_begun_anew_is_not_tried_for_ever);
     tcase_add_test(tests, without_its_nursery_a_job_fails);
     tcase_add_loop_test(tests, items_are_waited_for_one_by_one, 0, 3);
     tcase_add_test(tests, wrong_setups_are_refused);
