@@ -64,6 +64,7 @@ void unpack_fail(struct scanner *scanner, const struct item_view *view, struct t
         batch_of(view)->file_count--;
     snprintf(shared->message, sizeof shared->message, "%s", text ? text : "");
     note->fault = fault;
+    note->fault.stage = atomic_load_explicit(&view->item->stage, memory_order_relaxed);
     end(scanner);
 }
 
