@@ -133,6 +133,7 @@ static void set_up(struct extract_verb *verb)
         .sync = options->fsync != FSYNC_NONE,
         .algorithms = hash_of(verb) ? verb->hash.algorithms : 0,
     };
+    verb->archive.unpack.attributes = verb->extract.attribute_kinds != 0;
     if (verb->archive.is_zip) {
         verb->extract.source = &unzip_source;
         verb->extract.source_context = &verb->archive.zip;

@@ -31,6 +31,7 @@ int tar_check_create(const struct unpack_limits *limits, struct tar_check **out)
         *out = NULL;
         return error;
     }
+    untar_pass_attributes(check->untar);
     check->limits = *limits;
     return 0;
 }

@@ -82,6 +82,7 @@ struct unpack_job {
     struct fetch_job fetch; /* its ticket; the note is behind it */
     unsigned items;         /* of the lane: names in work */
     bool lists;             /* members without their data */
+    bool attributes;        /* members with their attributes */
     bool hashes;            /* digests are wanted: zeros that the archive does not have cost time */
     struct unpack_limits limits;
     struct unpack_shared *shared;

@@ -34,6 +34,8 @@ static int scanner_open(void *job, void **state)
     int error = scanner->carry && scanner->input ? 0 : -ENOMEM;
     if (!error)
         error = untar_create(&scanner->untar);
+    if (!error && !scanner->job->attributes)
+        untar_pass_attributes(scanner->untar);
     if (!error)
         error = names_in_work_create(scanner->job->items, &scanner->names);
     if (!error && scanner->job->stream == UNPACK_CODEC)
@@ -392,10 +394,13 @@ static void scanner_run(void *state, const struct item_view *view)
     view->item->bytes = scanner->input_bytes - before;
 }
 
-/* Where it gets its bytes by itself it reads what is open. */
+/* Where it gets its bytes by itself it reads what is open. Of the users that ACLs name it has to
+ * ask the system, which opens files. */
 static enum confinement confinement_of(const void *job)
 {
     const struct unpack_job *unpack = job;
+    if (unpack->attributes && unpack->kind != UNPACK_FOREIGN)
+        return CONFINE_NONE;
     bool gets_bytes = unpack->kind == UNPACK_STREAM || unpack->kind == UNPACK_FOREIGN;
     return gets_bytes ? CONFINE_READING : CONFINE_COMPUTING;
 }

@@ -30,6 +30,11 @@ void untar_destroy(struct untar *untar)
     free(untar);
 }
 
+void untar_pass_attributes(struct untar *untar)
+{
+    untar->passes_attributes = true;
+}
+
 /* Nothing is known of the member to come. */
 static void forget_member(struct untar *untar)
 {

@@ -25,6 +25,8 @@ void untar_attributes_destroy(struct untar *untar)
 bool untar_attribute_add(struct untar *untar, enum untar_form form, size_t name,
                          struct untar_text value)
 {
+    if (untar->passes_attributes)
+        return true;
     if (!value.at || untar->attribute_count >= UNTAR_ATTRIBUTES_MAX) {
         untar->extended.lost_attributes = true;
         return true;
@@ -70,6 +72,8 @@ bool untar_attribute_add_named(struct untar *untar, enum untar_form form, size_t
                                size_t name_bytes, struct untar_text value)
 {
     char *text = untar->text + name;
+    if (untar->passes_attributes)
+        return true;
     size_t bytes = decode_name(text, name_bytes);
     if (memchr(text, '\0', bytes)) {
         untar->extended.lost_attributes = true;

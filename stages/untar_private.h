@@ -140,6 +140,7 @@ struct untar {
     size_t text_used, text_capacity;
     struct untar_extended extended;
     struct untar_global global;
+    bool passes_attributes;
     struct untar_attribute *attributes;
     size_t attribute_count, attribute_capacity;
     struct untar_packed *packed; /* see untar_attributes.c */

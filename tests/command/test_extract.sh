@@ -278,6 +278,22 @@ if has setfattr && has setfacl && setfattr -n user.tm -v value attributes/file 2
         extract "no attributes of $archive" $archive
         check "no attributes of $archive" [ -z "$(cd x && getfattr -R -d -m '^user' attributes)" ]
     done
+
+    # Whom a list names has to be looked up, which a confined process could not.
+    setfacl -m u:nobody:rx attributes/file
+    have . >want
+    tar -c --xattrs --acls -f named.tar attributes
+    "$TREEMILL" create -qf --xattrs named.tar.gz attributes
+    few=(--scan=threads:1)
+    ! with_processes || few+=(--scan=processes:1)
+    for archive in named.tar named.tar.gz; do
+        for model in "${few[@]}"; do
+            extract "lists of $archive $model" $archive --xattrs "$model"
+            have x >got
+            assert_same want got "lists of $archive $model: the same"
+            extract "no lists of $archive $model" $archive "$model"
+        done
+    done
 else
     left_out "extended attributes: this file system has none"
 fi

@@ -44,6 +44,21 @@ START_TEST(forms_of_attributes)
 }
 END_TEST
 
+START_TEST(attributes_are_passed_over)
+{
+    struct untar *untar;
+    RAW_PAX(&pack, 'x', "SCHILY.xattr.user.a=raw", "SCHILY.acl.access=user::rw-,user:root:rwx",
+            "LIBARCHIVE.xattr.user.%62=AAEC/w");
+    raw_file(&pack, "f");
+    ck_assert_int_eq(untar_create(&untar), 0);
+    untar_pass_attributes(untar);
+    const struct member *member = first_member(untar);
+    ck_assert_ptr_null(member->attributes);
+    ck_assert(!member->lost_attributes);
+    untar_destroy(untar);
+}
+END_TEST
+
 /* user::rw-, user:7:rwx, group::r--, mask::rwx, other::--- */
 static const uint8_t acl[] = {2,   0,   0,   0, //
                               1,   0,   6,   0,   255, 255, 255, 255, 2,   0,   7,   0,  7, 0,
@@ -174,6 +189,7 @@ int main(void)
     TCase *tcase = tcase_create("made by hand");
     tcase_add_checked_fixture(tcase, NULL, raw_teardown);
     tcase_add_test(tcase, forms_of_attributes);
+    tcase_add_test(tcase, attributes_are_passed_over);
     tcase_add_loop_test(tcase, forms_of_lists, 0, sizeof same_acls / sizeof *same_acls);
     tcase_add_loop_test(tcase, lost_attributes, 0, sizeof lost / sizeof *lost);
     tcase_add_test(tcase, list_of_solaris);
