@@ -144,13 +144,12 @@ static void set_up(struct extract_verb *verb)
 static bool add_places(struct extract_verb *verb)
 {
     struct job *job = &verb->job;
-    const char *temporary = getenv("TMPDIR");
     job->is_exposed = true;
     job->sandbox.moves = true; /* hard links from one directory to another */
     job->sandbox.looks_up_names = verb->extract.keeps_owner;
     return job_may_write(job, (struct sandbox_place){.fd = verb->extract.target}) &&
-           job_may_write(job, (struct sandbox_place){.path = temporary ? temporary : "/tmp",
-                                                     .may_lack = true});
+           job_may_write(job,
+                         (struct sandbox_place){.path = temporary_directory(), .may_lack = true});
 }
 
 static bool plan(struct extract_verb *verb)

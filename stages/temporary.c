@@ -85,14 +85,18 @@ void temporary_sweep(int directory, const char *name)
     closedir(stream);
 }
 
+const char *temporary_directory(void)
+{
+    const char *directory = getenv("TMPDIR");
+    return directory && *directory ? directory : "/tmp";
+}
+
 /* A file system without O_TMPFILE says so in several ways, old kernels in one more. Whatever it
  * was, the second way answers it too. */
 int temporary_unnamed(const char *directory)
 {
-    if (!directory)
-        directory = getenv("TMPDIR");
     if (!directory || !*directory)
-        directory = "/tmp";
+        directory = temporary_directory();
     int fd = open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         return fd;

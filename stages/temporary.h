@@ -28,7 +28,9 @@ bool temporary_lock(int fd);
  * depends on its success. */
 void temporary_sweep(int directory, const char *name);
 
-/* A file without a name, for what outgrows the memory, in that directory; NULL: in $TMPDIR or /tmp.
+/* Where these are made: $TMPDIR, or /tmp. */
+const char *temporary_directory(void);
+/* A file without a name, for what outgrows the memory, in that directory; NULL: in that above.
  * A descriptor or -errno. */
 int temporary_unnamed(const char *directory);
 

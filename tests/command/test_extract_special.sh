@@ -245,4 +245,21 @@ for format in gnu posix own; do
     check "9 GiB, $format: its end" [ "$(tail -c 4 x/large)" = end ]
 done
 
+# So many links wait for the end that they go to a temporary file: in /tmp, too, if TMPDIR is empty,
+# and although the sandbox is on.
+python3 - <<'END'
+import tarfile
+with tarfile.open("links.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+    for number in range(80000):
+        link = tarfile.TarInfo("d%d/%s%d" % (number // 1000, "n" * 60, number))
+        link.type, link.linkname = tarfile.SYMTYPE, "t" * 60
+        archive.addfile(link)
+END
+for directory in "" "$PWD"; do
+    rm -rf x
+    status=0
+    TMPDIR=$directory "$TREEMILL" extract -q -C x links.tar >out 2>err || status=$?
+    check "many links, TMPDIR='$directory'" [ "$status-$(find x -type l | wc -l)" = 0-80000 ]
+done
+
 finish
