@@ -175,6 +175,7 @@ int job_end(struct job *job)
         status = EXIT_FATAL;
     }
     output_discard(job->output);
+    job_free_places(job);
     graph_destroy(job->graph);
     if (estimate_destroy(job->estimate))
         selection_destroy(job->selection);

@@ -135,7 +135,7 @@ static const char *words_of(const struct expand_verb *verb, const struct file_re
 static int tell_words(struct expand_verb *verb, const char *path, const char *words)
 {
     struct job *job = &verb->job;
-    atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    job_add(&job->files_done, 1);
     report_error_text(job->report, path, "test", "%s", words);
     if (job->options->fail_fast)
         job_stop(job);

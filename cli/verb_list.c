@@ -229,7 +229,7 @@ static int take_record(struct list_verb *verb, const struct item_view *view,
         job->files_good++;
         if (file->stat.size_bytes != FOREIGN_SIZE_UNKNOWN)
             job->bytes_good += file->stat.size_bytes;
-        atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+        job_add(&job->files_done, 1);
     }
     if (job->events)
         return send_member(verb, view, file);

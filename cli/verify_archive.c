@@ -163,7 +163,7 @@ static int take_file(struct verify_archive *verb, const struct item_view *view, 
 {
     const struct file_record *file = &batch_of(view)->file[index];
     struct job *job = &verb->job;
-    atomic_fetch_add_explicit(&job->files_done, 1, memory_order_relaxed);
+    job_add(&job->files_done, 1);
     if (file->state == FILE_STREAM) /* its bytes did not go through the stage that counts */
         job_add(&job->unsized_bytes, file->stat.size_bytes);
     return note(verb, batch_path(view, file), file->path_bytes, EXPECTED_FOUND,

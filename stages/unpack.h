@@ -59,8 +59,6 @@ struct unpack_shared {
     /* Written by scan before it sets a note's fault, read by the sink after: ordered by the
      * queues' locks. What a library or reader says was wrong. */
     char message[256];
-    /* Written by scan, read for display. */
-    _Atomic uint64_t input_bytes;
 };
 
 /* Constant while the job runs; owned by the caller. */

@@ -247,7 +247,8 @@ done
 
 # So many links wait for the end that they go to a temporary file: in /tmp, too, if TMPDIR is empty,
 # and although the sandbox is on.
-python3 - <<'END'
+if has python3; then
+    python3 - <<'END'
 import tarfile
 with tarfile.open("links.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
     for number in range(80000):
@@ -255,11 +256,14 @@ with tarfile.open("links.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
         link.type, link.linkname = tarfile.SYMTYPE, "t" * 60
         archive.addfile(link)
 END
-for directory in "" "$PWD"; do
-    rm -rf x
-    status=0
-    TMPDIR=$directory "$TREEMILL" extract -q -C x links.tar >out 2>err || status=$?
-    check "many links, TMPDIR='$directory'" [ "$status-$(find x -type l | wc -l)" = 0-80000 ]
-done
+    for directory in "" "$PWD"; do
+        rm -rf x
+        status=0
+        TMPDIR=$directory "$TREEMILL" extract -q -C x links.tar >out 2>err || status=$?
+        check "many links, TMPDIR='$directory'" [ "$status-$(find x -type l | wc -l)" = 0-80000 ]
+    done
+else
+    left_out "links that outgrow the memory (no python3)"
+fi
 
 finish
