@@ -312,15 +312,15 @@ static void request_zip(struct archive_in *archive, size_t start,
     request->output_bytes = head + unzip_output_bytes(&zip->shape);
 }
 
-void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
-                        struct plan_archive_request *request)
+/* What reads the archive; digests come first in the output slab. */
+static void request_input(struct archive_in *archive, const struct hash_job *hash,
+                          struct plan_archive_request *request)
 {
     struct unpack_job *unpack = &archive->unpack;
     struct batch_shape shape = unpack_shape(unpack->kind, &unpack->window_bytes);
     if (archive->is_zip)
         shape.files_max = ZIP_FILES;
     size_t start = hash ? hash_output_bytes(hash, shape.files_max) : 0;
-    request->path = archive->bytes ? archive->name : NULL;
     if (archive->is_zip) {
         request_zip(archive, start, request);
         return;
@@ -339,13 +339,39 @@ void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
     }
 }
 
-void archive_in_planned(struct archive_in *archive)
+static void set_totals(struct archive_in *archive)
 {
     struct job *job = archive->job;
-    archive->unpack.items = archive->zip.items = job->plan.graph.lane[LANE_DATA].items;
     uint64_t bytes = archive->is_zip ? unzip_total_bytes(archive->unzip) : archive->bytes;
     atomic_store_explicit(&job->totals.bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&job->totals.final, bytes > 0, memory_order_relaxed);
+}
+
+bool archive_in_plan(struct archive_in *archive, const struct hash_job *hash,
+                     struct extract_job *write,
+                     int (*sink)(void *context, const struct item_view *view), void *context)
+{
+    struct job *job = archive->job;
+    char error[256] = "";
+    struct plan_archive_request request = {
+        .options = job->options, .write = write, .sink = sink, .sink_context = context};
+    archive->unpack.attributes = write && write->attribute_kinds;
+    if (write && archive->is_zip) {
+        write->source = &unzip_source;
+        write->source_context = &archive->zip;
+    }
+    request_input(archive, hash, &request);
+    if (hash) {
+        archive->member_hash = (struct member_hash_job){hash, request.shape.files_max};
+        request.hash = &archive->member_hash;
+    }
+    if (plan_archive(&request, &job->plan, error, sizeof error)) {
+        job_usage(job, "%s", error);
+        return false;
+    }
+    archive->unpack.items = archive->zip.items = job->plan.graph.lane[LANE_DATA].items;
+    set_totals(archive);
+    return true;
 }
 
 static int run_zip(struct archive_in *archive, struct tm_lane *lane)

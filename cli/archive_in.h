@@ -11,6 +11,7 @@
 
 #include "cli/job.h"
 #include "pipeline/arena.h"
+#include "stages/member_hash.h"
 #include "stages/member_select.h"
 #include "stages/unpack.h"
 #include "stages/unzip.h"
@@ -32,6 +33,7 @@ struct archive_in {
     struct decode_index *index; /* of unpack, UNPACK_BLOCKS */
     struct tm_arena arena;      /* what scan's worker shares with this one */
     uint8_t *head;              /* of what cannot be read twice */
+    struct member_hash_job member_hash;
     struct member_select *select;
     _Atomic bool *found; /* for each member that is asked for */
     bool was_absolute;   /* names had a leading slash */
@@ -42,12 +44,11 @@ struct archive_in {
  * it. `lists`: the data is of no account. False: said
  * why. */
 bool archive_in_open(struct archive_in *archive, bool lists);
-/* Fills in what reads the archive: read, compress, scan, shape and slabs; digests of `hash`, or
- * NULL, come first in the output slab. */
-void archive_in_request(struct archive_in *archive, const struct hash_job *hash,
-                        struct plan_archive_request *request);
-/* After planning. */
-void archive_in_planned(struct archive_in *archive);
+/* Plans the job: the stages that read the archive; digests of `hash`, or NULL; and `write`, or
+ * NULL, which is told how to read members that are not in the slab. False: said why. */
+bool archive_in_plan(struct archive_in *archive, const struct hash_job *hash,
+                     struct extract_job *write,
+                     int (*sink)(void *context, const struct item_view *view), void *context);
 /* The source of the job; context: struct archive_in. */
 int archive_in_run(void *archive);
 /* For the sink, after the records of an item: reports what is wrong with the archive. */

@@ -22,6 +22,7 @@
 #include "pipeline/graph.h"
 #include "stages/batch.h"
 #include "stages/hash.h"
+#include "stages/member_hash.h"
 
 enum { LANE_DATA, LANE_SCAN };
 struct plan {
@@ -67,15 +68,13 @@ struct plan_archive_request {
     void *read;                             /* struct fetch_job; NULL: none */
     const struct stage_ops *compress_stage; /* NULL: none */
     void *compress_job;
-    void *scan;                 /* struct unpack_job; NULL: none */
-    void *hash;                 /* struct member_hash_job; NULL: none */
-    struct hash_job *hash_said; /* with hash: whose algorithms and engine */
-    void *write;                /* struct extract_job; NULL: none */
+    void *scan;                   /* struct unpack_job; NULL: none */
+    struct member_hash_job *hash; /* NULL: none */
+    void *write;                  /* struct extract_job; NULL: none */
     struct batch_shape shape;
     size_t output_bytes; /* of the slab, behind the digests */
     int (*sink)(void *context, const struct item_view *view);
     void *sink_context;
-    const char *path; /* of the archive; NULL: standard input */
 };
 int plan_archive(const struct plan_archive_request *request, struct plan *plan, char *error,
                  size_t capacity);

@@ -84,7 +84,7 @@ int plan_archive(const struct plan_archive_request *request, struct plan *plan, 
     data->ordered = data->every_chunk = true;
     set_input(request, plan);
     set_output(request, plan);
-    if (plan_check(request->options, request->hash ? request->hash_said : NULL, plan, error,
+    if (plan_check(request->options, request->hash ? request->hash->hash : NULL, plan, error,
                    capacity))
         return -EINVAL;
     return plan_archive_memory(request, plan, error, capacity);

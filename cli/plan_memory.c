@@ -141,7 +141,7 @@ int plan_archive_memory(const struct plan_archive_request *request, struct plan 
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
     unsigned workers = plan_lane_workers(data);
     size_t digests =
-        request->hash ? hash_output_bytes(request->hash_said, request->shape.files_max) : 0;
+        request->hash ? hash_output_bytes(request->hash->hash, request->shape.files_max) : 0;
     plan->shape = request->shape;
     data->input_bytes = align_up(batch_input_bytes(&plan->shape), 4096);
     data->output_bytes = align_up(digests + request->output_bytes + 1, CACHE_LINE_BYTES);

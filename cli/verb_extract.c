@@ -15,9 +15,7 @@
 #include "cli/manifest_out.h"
 #include "cli/verbs.h"
 #include "stages/extract.h"
-#include "stages/member_hash.h"
 #include "stages/metadata.h"
-#include "stages/render.h"
 #include "stages/target.h"
 #include "stages/temporary.h"
 #include "stages/text.h"
@@ -26,7 +24,6 @@ struct extract_verb {
     struct job job;
     struct archive_in archive;
     struct hash_job hash;
-    struct member_hash_job member_hash;
     struct extract_job extract;
     struct extract_order *order;
     struct manifest_out *manifest; /* NULL: none is asked for */
@@ -40,17 +37,6 @@ static const struct hash_job *hash_of(const struct extract_verb *verb)
 }
 
 /* The sink. */
-
-/* Where digests of large members and of streams are, they are put where those of others are. */
-static void place_digests(struct extract_verb *verb, const struct item_view *view, unsigned index)
-{
-    struct file_record *file = &batch_of(view)->file[index];
-    const struct hash_job *hash = hash_of(verb);
-    file->algorithms = hash ? hash->algorithms : 0;
-    if (hash && file->flags & FILE_PIECE_LAST)
-        memcpy(view->output + index * hash_stride_bytes(hash), extract_order_digests(verb->order),
-               hash_stride_bytes(hash));
-}
 
 static int take_record(struct extract_verb *verb, const struct item_view *view, unsigned index)
 {
@@ -68,7 +54,7 @@ static int take_record(struct extract_verb *verb, const struct item_view *view, 
         return 0;
     if (file->state == FILE_STREAM) /* its bytes did not go through the stage that counts */
         job_add(&job->unsized_bytes, file->stat.size_bytes);
-    place_digests(verb, view, index);
+    file->algorithms = verb->extract.algorithms; /* where all digests are: see extract.h */
     error = manifest_out_add(verb->manifest, view, index, false);
     return !error && job->events ? job_send_event(job, hash_of(verb), view, index) : error;
 }
@@ -133,11 +119,6 @@ static void set_up(struct extract_verb *verb)
         .sync = options->fsync != FSYNC_NONE,
         .algorithms = hash_of(verb) ? verb->hash.algorithms : 0,
     };
-    verb->archive.unpack.attributes = verb->extract.attribute_kinds != 0;
-    if (verb->archive.is_zip) {
-        verb->extract.source = &unzip_source;
-        verb->extract.source_context = &verb->archive.zip;
-    }
 }
 
 /* Where it may write besides the manifest. */
@@ -152,30 +133,6 @@ static bool add_places(struct extract_verb *verb)
                          (struct sandbox_place){.path = temporary_directory(), .may_lack = true});
 }
 
-static bool plan(struct extract_verb *verb)
-{
-    struct job *job = &verb->job;
-    char error[256] = "";
-    struct plan_archive_request request = {
-        .options = job->options,
-        .write = &verb->extract,
-        .sink = take_batch,
-        .sink_context = verb,
-    };
-    archive_in_request(&verb->archive, hash_of(verb), &request);
-    if (hash_of(verb)) {
-        verb->member_hash = (struct member_hash_job){&verb->hash, request.shape.files_max};
-        request.hash = &verb->member_hash;
-        request.hash_said = &verb->hash;
-    }
-    if (plan_archive(&request, &job->plan, error, sizeof error)) {
-        job_usage(job, "%s", error);
-        return false;
-    }
-    archive_in_planned(&verb->archive);
-    return true;
-}
-
 static bool prepare(struct extract_verb *verb)
 {
     struct job *job = &verb->job;
@@ -188,7 +145,8 @@ static bool prepare(struct extract_verb *verb)
     if (options->manifest && !manifest_out_open(job, &verb->hash, &verb->manifest))
         return false;
     set_up(verb);
-    if (!open_target(verb) || !add_places(verb) || !plan(verb))
+    if (!open_target(verb) || !add_places(verb) ||
+        !archive_in_plan(&verb->archive, hash_of(verb), &verb->extract, take_batch, verb))
         return false;
     int error = extract_order_create(&verb->extract, &verb->order);
     if (error)

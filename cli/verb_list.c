@@ -252,9 +252,6 @@ static int take_batch(void *context, const struct item_view *view)
 static bool prepare(struct list_verb *verb)
 {
     struct job *job = &verb->job;
-    char text[256] = "";
-    struct plan_archive_request request = {
-        .options = job->options, .sink = take_batch, .sink_context = verb};
     struct output_options output = {0};
     job->takes_members = true;
     job->is_exposed = true; /* and writes nowhere */
@@ -271,13 +268,7 @@ static bool prepare(struct list_verb *verb)
         job_fatal(job, "standard output", fault_system(TM_OP_WRITE, error));
         return false;
     }
-    archive_in_request(&verb->archive, NULL, &request);
-    if (plan_archive(&request, &job->plan, text, sizeof text)) {
-        job_usage(job, "%s", text);
-        return false;
-    }
-    archive_in_planned(&verb->archive);
-    return true;
+    return archive_in_plan(&verb->archive, NULL, NULL, take_batch, verb);
 }
 
 /* The bar has no place between lines on a terminal. */

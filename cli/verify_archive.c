@@ -24,7 +24,6 @@ struct verify_archive {
     struct job job;
     struct archive_in archive;
     struct hash_job hash;
-    struct member_hash_job member_hash;
     struct extract_job extract;
     struct extract_order *order;
     struct manifests *manifests;
@@ -148,15 +147,11 @@ static int take_fault(struct verify_archive *verb, const struct item_view *view,
     return note(verb, batch_path(view, file), file->path_bytes, EXPECTED_UNREADABLE, 0, NULL);
 }
 
-/* Where they are: of pieces whoever put them together has them. */
 static const uint8_t *digests_of(const struct verify_archive *verb, const struct item_view *view,
                                  unsigned index)
 {
-    const struct file_record *file = &batch_of(view)->file[index];
-    if (!hash_of(verb))
-        return NULL;
-    return file->flags & FILE_PIECE ? extract_order_digests(verb->order)
-                                    : view->output + index * hash_stride_bytes(hash_of(verb));
+    const struct hash_job *hash = hash_of(verb);
+    return hash ? view->output + index * hash_stride_bytes(hash) : NULL;
 }
 
 static int take_file(struct verify_archive *verb, const struct item_view *view, unsigned index)
@@ -235,33 +230,10 @@ static int take_batch(void *context, const struct item_view *view)
 
 static bool plan(struct verify_archive *verb)
 {
-    struct job *job = &verb->job;
-    char text[256] = "";
-    struct plan_archive_request request = {
-        .options = job->options,
-        .write = &verb->extract,
-        .sink = take_batch,
-        .sink_context = verb,
-    };
-    verb->hash = job_hash_setup(job->options, expected_algorithms(verb->expected));
+    verb->hash = job_hash_setup(verb->job.options, expected_algorithms(verb->expected));
     verb->extract =
         (struct extract_job){.target = -1, .tests = true, .algorithms = verb->hash.algorithms};
-    if (verb->archive.is_zip) {
-        verb->extract.source = &unzip_source;
-        verb->extract.source_context = &verb->archive.zip;
-    }
-    archive_in_request(&verb->archive, hash_of(verb), &request);
-    if (hash_of(verb)) {
-        verb->member_hash = (struct member_hash_job){&verb->hash, request.shape.files_max};
-        request.hash = &verb->member_hash;
-        request.hash_said = &verb->hash;
-    }
-    if (plan_archive(&request, &job->plan, text, sizeof text)) {
-        job_usage(job, "%s", text);
-        return false;
-    }
-    archive_in_planned(&verb->archive);
-    return true;
+    return archive_in_plan(&verb->archive, hash_of(verb), &verb->extract, take_batch, verb);
 }
 
 static bool reads_two_from_input(const struct options *options)

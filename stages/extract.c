@@ -87,27 +87,6 @@ static bool next_member(struct extractor *extractor, struct strand *strand,
 }
 
 /* The publisher wants the next piece of a stream. */
-static void feed(struct extractor *extractor, struct strand *strand, const struct item_view *view,
-                 int stop_fd)
-{
-    const struct extract_job *job = extractor->maker.job;
-    struct extract_stream *stream = &strand->stream;
-    struct making *making = &strand->making;
-    uint64_t offset = stream->stream ? stream->offset : 0;
-    size_t bytes = 0;
-    int error = stream->stream ? 0 : extract_stream_open(stream, job, view, strand->index);
-    struct tm_fault fault =
-        error ? fault_system(TM_OP_READ, error)
-              : extract_stream_read(stream, stop_fd, extract_digests(job, view, strand->index),
-                                    &bytes);
-    if (fault_is_set(fault))
-        making_give_up(making, fault);
-    else if (bytes)
-        publish_write(&making->publisher, stream->buffer, bytes, offset);
-    else
-        publish_end(&making->publisher);
-}
-
 /* False: the member in work is done. */
 static bool go_on(struct extractor *extractor, struct strand *strand, const struct item_view *view,
                   struct io_chain *chain)
@@ -122,7 +101,8 @@ static bool go_on(struct extractor *extractor, struct strand *strand, const stru
         case MAKING_PENDING:
             return true;
         case MAKING_OPEN:
-            feed(extractor, strand, view, chain->stop_fd);
+            extract_stream_feed(&strand->stream, view, strand->index, chain->stop_fd,
+                                &strand->making);
             break;
         case MAKING_DONE:
             extract_stream_close(&strand->stream);

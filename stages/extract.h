@@ -95,11 +95,9 @@ int extract_order_create(const struct extract_job *job, struct extract_order **o
 void extract_order_destroy(struct extract_order *order);
 /* A record that has been through the stage: made here, noted for the end, or nothing to do. For
  * every record, also those that have a fault, in the archive's order. Blocks. For the last piece of
- * a file `algorithms` digests are at extract_order_digests(). 0; -ENOMEM or an errno of its
- * temporary file: the job is over. */
+ * a file the digests are put where those of streams are (struct extract_job, algorithms). 0;
+ * -ENOMEM or an errno of its temporary file: the job is over. */
 int extract_order_take(struct extract_order *order, const struct item_view *view, unsigned index);
-/* Of the file whose last piece has just been taken. */
-const uint8_t *extract_order_digests(const struct extract_order *order);
 /* What has waited for the end. Told of each link and special file that is made, or why not, and of
  * each directory whose mode, times or the like could not be set: with its kind of file, and what a
  * hard link is a link to, else NULL. Not of what stays since it is not older, or since a later

@@ -57,11 +57,6 @@ void extract_order_destroy(struct extract_order *order)
     free(order);
 }
 
-const uint8_t *extract_order_digests(const struct extract_order *order)
-{
-    return order->pieces.digests;
-}
-
 /* Notes for the end. */
 
 static uint32_t depth_of(const char *path, size_t path_bytes)
@@ -208,24 +203,6 @@ static int note_link(struct extract_order *order, const struct item_view *view,
 
 /* Making in order. */
 
-static void feed(struct extract_order *order, const struct item_view *view, unsigned index)
-{
-    struct extract_stream *stream = &order->stream;
-    struct making *making = &order->making;
-    uint64_t offset = stream->stream ? stream->offset : 0;
-    size_t bytes = 0;
-    int error = stream->stream ? 0 : extract_stream_open(stream, order->job, view, index);
-    struct tm_fault fault =
-        error ? fault_system(TM_OP_READ, error)
-              : extract_stream_read(stream, -1, extract_digests(order->job, view, index), &bytes);
-    if (fault_is_set(fault))
-        making_give_up(making, fault);
-    else if (bytes)
-        publish_write(&making->publisher, stream->buffer, bytes, offset);
-    else
-        publish_end(&making->publisher);
-}
-
 /* A whole file or a directory, under that path. */
 static int make(struct extract_order *order, const struct item_view *view, unsigned index,
                 const char *path)
@@ -239,7 +216,7 @@ static int make(struct extract_order *order, const struct item_view *view, unsig
     member.made_from = &made_from;
     making_begin(&order->making, &member);
     while (making_run(&order->making) == MAKING_OPEN)
-        feed(order, view, index);
+        extract_stream_feed(&order->stream, view, index, -1, &order->making);
     extract_stream_close(&order->stream);
     file->fault = order->making.fault;
     if (order->making.is_skipped)
@@ -279,13 +256,13 @@ static int take_link(struct extract_order *order, const struct item_view *view, 
     return note_link(order, view, file);
 }
 
-static int take_piece(struct extract_order *order, const struct item_view *view,
-                      struct file_record *file)
+static int take_piece(struct extract_order *order, const struct item_view *view, unsigned index)
 {
+    struct file_record *file = &batch_of(view)->file[index];
     struct member_extra extra = member_extra_of(view, file);
     bool is_link = file->flags & FILE_HARD_LINK && extra.target;
     const char *path = is_link ? extra.target : batch_path(view, file);
-    int error = extract_pieces_take(&order->pieces, view, file, path);
+    int error = extract_pieces_take(&order->pieces, view, index, path);
     if (!error)
         error = extract_note_way(order, path, strlen(path), order->pieces.made_from);
     if (error || fault_is_set(file->fault) || file->flags & FILE_SKIPPED ||
@@ -317,7 +294,7 @@ int extract_order_take(struct extract_order *order, const struct item_view *view
     struct file_record *file = &batch_of(view)->file[index];
     order->sequence++;
     if (file->flags & FILE_PIECE)
-        return take_piece(order, view, file);
+        return take_piece(order, view, index);
     if (order->job->tests)
         return 0;
     if (!(file->flags & FILE_HARD_LINK) && (S_ISREG(file->stat.mode) || S_ISDIR(file->stat.mode)))

@@ -10,10 +10,7 @@ int extract_pieces_open(struct extract_pieces *pieces, struct extract_maker *mak
     uint32_t algorithms = maker->job->algorithms;
     pieces->maker = maker;
     making_init(&pieces->making, maker);
-    if (!algorithms)
-        return 0;
-    pieces->digests = calloc(1, digest_set_bytes(algorithms));
-    return pieces->digests ? digest_hasher_create(algorithms, &pieces->hasher) : -ENOMEM;
+    return algorithms ? digest_hasher_create(algorithms, &pieces->hasher) : 0;
 }
 
 static void forget(struct extract_pieces *pieces)
@@ -42,7 +39,6 @@ void extract_pieces_close(struct extract_pieces *pieces)
     making_discard(&pieces->making);
     forget(pieces);
     digest_hasher_destroy(pieces->hasher);
-    free(pieces->digests);
 }
 
 static void *copy_of(const void *bytes, size_t count)
@@ -141,11 +137,12 @@ static struct tm_fault add_piece(struct extract_pieces *pieces, const struct ite
     return put_down(pieces, making_run(&pieces->making)) ? TM_NO_FAULT : ended(pieces, file);
 }
 
-static struct tm_fault finish(struct extract_pieces *pieces, struct file_record *file)
+static struct tm_fault finish(struct extract_pieces *pieces, struct file_record *file,
+                              uint8_t *digests)
 {
     int error = hash_hole(pieces, file->stat.size_bytes);
     if (!error && pieces->hasher)
-        error = digest_finish(pieces->hasher, pieces->digests);
+        error = digest_finish(pieces->hasher, digests);
     if (error)
         return fault_system(TM_OP_HASH, error);
     if (pieces->maker->job->tests)
@@ -160,11 +157,11 @@ static struct tm_fault finish(struct extract_pieces *pieces, struct file_record 
 
 /* The piece of the file in work. */
 static struct tm_fault take(struct extract_pieces *pieces, const struct item_view *view,
-                            struct file_record *file)
+                            struct file_record *file, uint8_t *digests)
 {
     struct tm_fault fault = add_piece(pieces, view, file);
     if (!fault_is_set(fault) && !pieces->is_lost && file->flags & FILE_PIECE_LAST)
-        fault = finish(pieces, file);
+        fault = finish(pieces, file, digests);
     return fault;
 }
 
@@ -177,9 +174,11 @@ static int begin_lost(struct extract_pieces *pieces, const struct item_view *vie
     return pieces->path ? 0 : -ENOMEM;
 }
 
-int extract_pieces_take(struct extract_pieces *pieces, const struct item_view *view,
-                        struct file_record *file, const char *path)
+int extract_pieces_take(struct extract_pieces *pieces, const struct item_view *view, unsigned index,
+                        const char *path)
 {
+    struct file_record *file = &batch_of(view)->file[index];
+    uint8_t *digests = extract_digests(pieces->maker->job, view, index);
     bool is_new = !pieces->path || strcmp(pieces->path, batch_path(view, file)) != 0;
     struct tm_fault fault = file->fault;
     int error = 0;
@@ -195,7 +194,7 @@ int extract_pieces_take(struct extract_pieces *pieces, const struct item_view *v
     else if (pieces->is_lost && !fault_is_set(fault))
         file->flags |= FILE_SKIPPED;
     if (!fault_is_set(fault) && !pieces->is_lost)
-        fault = take(pieces, view, file);
+        fault = take(pieces, view, file, digests);
     if (fault_is_set(fault))
         lose(pieces, fault);
     file->fault = fault;

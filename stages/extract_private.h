@@ -105,16 +105,16 @@ enum making_result making_run(struct making *making);
 
 /* The data of a member that is not in the slab, piece by piece; blocks. */
 struct extract_stream {
-    const struct extract_job *job;
-    void *stream; /* NULL: none is open */
+    const struct extract_job *job; /* set by whoever has it, before it is opened */
+    void *stream;                  /* NULL: none is open */
     uint8_t *buffer;
     struct digest_hasher *hasher; /* NULL: no digests are wanted */
     uint64_t offset;
 };
 
 /* 0 or -errno; closed by extract_stream_close() in any case. */
-int extract_stream_open(struct extract_stream *stream, const struct extract_job *job,
-                        const struct item_view *view, unsigned index);
+int extract_stream_open(struct extract_stream *stream, const struct item_view *view,
+                        unsigned index);
 void extract_stream_close(struct extract_stream *stream);
 /* Frees what is kept from one to the next. */
 void extract_stream_free(struct extract_stream *stream);
@@ -122,6 +122,10 @@ void extract_stream_free(struct extract_stream *stream);
  * digests to be computed) has them. `stop_fd`: of the chain. */
 struct tm_fault extract_stream_read(struct extract_stream *stream, int stop_fd, uint8_t *output,
                                     size_t *bytes);
+/* Of a member that is made of it: opens it if it is not open, and gives the next piece, the end, or
+ * what is wrong to the making. */
+void extract_stream_feed(struct extract_stream *stream, const struct item_view *view,
+                         unsigned index, int stop_fd, struct making *making);
 /* Reads it to its end, for nothing but its digests. */
 struct tm_fault extract_stream_test(struct extract_stream *stream, const struct item_view *view,
                                     unsigned index, int stop_fd);
@@ -152,14 +156,14 @@ struct extract_pieces {
     uint32_t made_from;
     uint64_t reached;             /* the end of the last piece */
     struct digest_hasher *hasher; /* NULL: no digests are wanted */
-    uint8_t *digests;
 };
 /* 0 or -errno; closed by extract_pieces_close() in any case. */
 int extract_pieces_open(struct extract_pieces *pieces, struct extract_maker *maker);
 void extract_pieces_close(struct extract_pieces *pieces);
-/* Fault and FILE_SKIPPED are the record's. `path`: under which it is made. 0 or -ENOMEM. */
-int extract_pieces_take(struct extract_pieces *pieces, const struct item_view *view,
-                        struct file_record *file, const char *path);
+/* Fault and FILE_SKIPPED are the record's; the digests, with the last piece, where those of other
+ * records are. `path`: under which it is made. 0 or -ENOMEM. */
+int extract_pieces_take(struct extract_pieces *pieces, const struct item_view *view, unsigned index,
+                        const char *path);
 
 /* Names of links and special files that wait for the end, so that a file of the same name that
  * comes later in the archive is not replaced by them. Numbers instead of the names themselves, and

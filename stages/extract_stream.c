@@ -7,11 +7,10 @@
 
 #define BUFFER_BYTES ((size_t)256 << 10)
 
-int extract_stream_open(struct extract_stream *stream, const struct extract_job *job,
-                        const struct item_view *view, unsigned index)
+int extract_stream_open(struct extract_stream *stream, const struct item_view *view, unsigned index)
 {
+    const struct extract_job *job = stream->job;
     int error = 0;
-    stream->job = job;
     stream->offset = 0;
     if (!job->source)
         return -ENOTSUP;
@@ -38,7 +37,7 @@ void extract_stream_free(struct extract_stream *stream)
     extract_stream_close(stream);
     digest_hasher_destroy(stream->hasher);
     free(stream->buffer);
-    *stream = (struct extract_stream){0};
+    *stream = (struct extract_stream){.job = stream->job};
 }
 
 static bool is_over(int stop_fd)
@@ -77,13 +76,31 @@ struct tm_fault extract_stream_read(struct extract_stream *stream, int stop_fd, 
     return error ? fault_system(TM_OP_HASH, error) : TM_NO_FAULT;
 }
 
+void extract_stream_feed(struct extract_stream *stream, const struct item_view *view,
+                         unsigned index, int stop_fd, struct making *making)
+{
+    uint64_t offset = stream->stream ? stream->offset : 0;
+    size_t bytes = 0;
+    int error = stream->stream ? 0 : extract_stream_open(stream, view, index);
+    struct tm_fault fault =
+        error ? fault_system(TM_OP_READ, error)
+              : extract_stream_read(stream, stop_fd, extract_digests(stream->job, view, index),
+                                    &bytes);
+    if (fault_is_set(fault))
+        making_give_up(making, fault);
+    else if (bytes)
+        publish_write(&making->publisher, stream->buffer, bytes, offset);
+    else
+        publish_end(&making->publisher);
+}
+
 struct tm_fault extract_stream_test(struct extract_stream *stream, const struct item_view *view,
                                     unsigned index, int stop_fd)
 {
     const struct extract_job *job = stream->job;
     struct tm_fault fault = TM_NO_FAULT;
     size_t bytes = 0;
-    int error = extract_stream_open(stream, job, view, index);
+    int error = extract_stream_open(stream, view, index);
     if (error)
         fault = fault_of_reading(error);
     else

@@ -108,9 +108,7 @@ static int sink(void *context, const struct item_view *view)
         if (!extraction->job.algorithms)
             continue;
         size_t bytes = digest_set_bytes(extraction->job.algorithms);
-        if (file->flags & FILE_PIECE_LAST)
-            memcpy(digests[file->serial], extract_order_digests(extraction->order), bytes);
-        else if (file->state == FILE_STREAM)
+        if (file->flags & FILE_PIECE_LAST || file->state == FILE_STREAM)
             memcpy(digests[file->serial], view->output + i * bytes, bytes);
     }
     return 0;
