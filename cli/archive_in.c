@@ -4,18 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "stages/foreign.h"
-#include "stages/glob.h"
 #include "stages/member_index.h"
 #include "stages/opener.h"
-
-/* Enough of a stream to tell what it is: mostly the first; the last holds a whole block of lz4. */
-#define HEAD_BYTES     ((size_t)64 * 1024)
-#define HEAD_BYTES_MAX ((size_t)8 << 20)
 
 /* Small members of a zip share an item as far as their data has room in it. */
 #define ZIP_BLOCK_BYTES ((size_t)1 << 20)
@@ -55,46 +49,14 @@ static bool open_file(struct archive_in *archive)
     return true;
 }
 
-/* Reads on until so many bytes of the archive are in memory, or all. 0 or -errno. */
-static int read_head(struct archive_in *archive, size_t bytes)
-{
-    struct unpack_job *unpack = &archive->unpack;
-    uint8_t *head = realloc(archive->head, bytes);
-    if (!head)
-        return -ENOMEM;
-    unpack->head = archive->head = head;
-    while (unpack->head_bytes < bytes) {
-        ssize_t got = read(archive->fd, head + unpack->head_bytes, bytes - unpack->head_bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        unpack->head_bytes += (size_t)got;
-    }
-    return 0;
-}
-
-/* What was read so far, as a file in memory. A descriptor, or -errno. */
-static int open_head(const struct archive_in *archive)
-{
-    const struct unpack_job *unpack = &archive->unpack;
-    int fd = memfd_create("archive", MFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (pwrite(fd, unpack->head, unpack->head_bytes, 0) == (ssize_t)unpack->head_bytes)
-        return fd;
-    close(fd);
-    return -EIO;
-}
-
 /* gzip or zstd: in blocks if there is an index of it. */
-static int choose_compressed(struct archive_in *archive, int start)
+static int choose_compressed(struct archive_in *archive)
 {
     struct unpack_job *unpack = &archive->unpack;
     uint8_t magic[DECODE_DETECT_BYTES] = {0};
-    if (pread(start, magic, sizeof magic, 0) < 0)
+    if (!unpack->is_seekable)
+        memcpy(magic, unpack->head, sizeof magic);
+    else if (pread(archive->fd, magic, sizeof magic, 0) < 0)
         return -errno;
     if (!decode_detect(magic, sizeof magic, &unpack->format))
         return -EINVAL;
@@ -123,16 +85,16 @@ static int choose_zip(struct archive_in *archive)
     return error == -ENOTSUP ? 0 : error;
 }
 
-static int choose_kind(struct archive_in *archive, int start)
+static int choose_kind(struct archive_in *archive, enum foreign_kind kind)
 {
     struct unpack_job *unpack = &archive->unpack;
-    switch (foreign_detect(start)) {
+    switch (kind) {
     case FOREIGN_TAR:
         unpack->kind = unpack->is_seekable ? UNPACK_PLAIN : UNPACK_STREAM;
         unpack->stream = UNPACK_RAW;
         return 0;
     case FOREIGN_COMPRESSED_TAR:
-        return choose_compressed(archive, start);
+        return choose_compressed(archive);
     case FOREIGN_FILTERED_TAR:
         unpack->kind = UNPACK_STREAM;
         unpack->stream = UNPACK_FILTERS;
@@ -147,28 +109,18 @@ static int choose_kind(struct archive_in *archive, int start)
     }
 }
 
-/* The same of what can be read only once. */
-static int choose_by_head(struct archive_in *archive)
-{
-    int error = -EINVAL;
-    for (size_t bytes = HEAD_BYTES; error == -EINVAL && bytes <= HEAD_BYTES_MAX; bytes *= 2) {
-        int fd = read_head(archive, bytes);
-        if (fd == 0)
-            fd = open_head(archive);
-        if (fd < 0)
-            return fd;
-        error = choose_kind(archive, fd);
-        close(fd);
-        if (archive->unpack.head_bytes < bytes)
-            break;
-    }
-    return error;
-}
-
 static bool detect(struct archive_in *archive)
 {
-    int error =
-        archive->unpack.is_seekable ? choose_kind(archive, archive->fd) : choose_by_head(archive);
+    struct unpack_job *unpack = &archive->unpack;
+    enum foreign_kind kind;
+    int error = 0;
+    if (unpack->is_seekable)
+        kind = foreign_detect(archive->fd);
+    else
+        error = foreign_detect_stream(archive->fd, &archive->head, &unpack->head_bytes, &kind);
+    unpack->head = archive->head;
+    if (!error)
+        error = choose_kind(archive, kind);
     return !error || fail(archive, TM_OP_READ, error);
 }
 

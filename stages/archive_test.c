@@ -12,11 +12,6 @@
 #include "stages/foreign.h"
 #include "stages/tar_check.h"
 
-/* Enough of what cannot seek to tell what it is: mostly the first; in the last a whole block of any
- * filter has room. */
-#define HEAD_BYTES     ((size_t)64 * 1024)
-#define HEAD_BYTES_MAX ((size_t)8 << 20)
-
 int archive_test_create(const struct unpack_limits *limits, struct archive_test **out)
 {
     struct archive_test *test = *out = calloc(1, sizeof *test);
@@ -249,48 +244,18 @@ static bool is_seekable(const struct archive_place *place)
     return fstat(place->fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Reads on until so many bytes of the file are in memory, or all. 0 or -errno. */
-static int read_head(const struct archive_test *test, size_t bytes, uint8_t **head, size_t *used)
-{
-    uint8_t *larger = realloc(*head, bytes);
-    if (!larger)
-        return -ENOMEM;
-    if (!*used)
-        memcpy(larger, test->place.start, *used = test->place.start_bytes);
-    *head = larger;
-    while (*used < bytes) {
-        ssize_t got = read(test->place.fd, larger + *used, bytes - *used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        *used += (size_t)got;
-    }
-    return 0;
-}
-
 /* What can be read only once: its head is read on, until that tells. */
 static int detect_by_head(struct archive_test *test, uint8_t **head, enum foreign_kind *kind)
 {
-    size_t used = 0;
-    *kind = FOREIGN_NONE;
-    for (size_t bytes = HEAD_BYTES; bytes <= HEAD_BYTES_MAX && *kind == FOREIGN_NONE; bytes *= 2) {
-        if (bytes <= test->place.start_bytes)
-            continue;
-        int error = read_head(test, bytes, head, &used);
-        if (error)
-            return error;
-        *kind = foreign_detect_start(*head, used);
-        if (used < bytes)
-            break;
-    }
-    if (*head) {
-        test->place.start = *head;
-        test->place.start_bytes = used;
-    }
-    return 0;
+    struct archive_place *place = &test->place;
+    *head = malloc(place->start_bytes + 1);
+    if (!*head)
+        return -ENOMEM;
+    if (place->start_bytes)
+        memcpy(*head, place->start, place->start_bytes);
+    int error = foreign_detect_stream(place->fd, head, &place->start_bytes, kind);
+    place->start = *head;
+    return error;
 }
 
 static bool test_zip(struct archive_test *test, bool can_seek)

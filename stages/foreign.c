@@ -4,8 +4,8 @@
  * character set is ASCII. So each call of libarchive is made in the C.UTF-8 locale, of this thread
  * alone (uselocale(3)): there every name comes out as bytes that were put in, or as UTF-8.
  *
- * libarchive has numbers for few of its errors. What they are is told from words in its texts, as of
- * 3.6.2; an error whose text is not known is -EBADMSG.
+ * libarchive has numbers for few of its errors. What they are is told from words in its texts, as
+ * of 3.6.2; an error whose text is not known is -EBADMSG.
  */
 #include "stages/foreign.h"
 

@@ -81,6 +81,11 @@ enum foreign_kind foreign_detect(int fd);
 #define FOREIGN_START_BYTES ((size_t)1024 * 1024)
 enum foreign_kind foreign_detect_start(const void *start, size_t bytes);
 
+/* The same, of a descriptor that can be read only once: it is read on until that tells, or says
+ * that it is none of these after some MiB. What has been read, allocated, is in *start, where
+ * something may be already that was read before, else NULL. 0, -ENOMEM or an errno of reading. */
+int foreign_detect_stream(int fd, uint8_t **start, size_t *start_bytes, enum foreign_kind *kind);
+
 /* Loads what opening and reading would load from other files, for a process that is about to lose
  * the right to open any (confine.h). What cannot be loaded is not missed before it is needed. Any
  * thread. */

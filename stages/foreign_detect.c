@@ -207,3 +207,43 @@ enum foreign_kind foreign_detect_start(const void *start, size_t bytes)
 {
     return detect(&(struct view){.fd = -1, .start = (uint8_t *)start, .start_bytes = bytes});
 }
+
+/* Enough of a stream to tell what it is: mostly the first; the last holds a whole block of lz4. */
+#define STREAM_START_BYTES     ((size_t)64 * 1024)
+#define STREAM_START_BYTES_MAX ((size_t)8 << 20)
+
+/* Reads on until there are so many bytes, or all. 0 or -errno. */
+static int read_on(int fd, size_t bytes, uint8_t **start, size_t *start_bytes)
+{
+    uint8_t *larger = realloc(*start, bytes);
+    if (!larger)
+        return -ENOMEM;
+    *start = larger;
+    while (*start_bytes < bytes) {
+        ssize_t got = read(fd, larger + *start_bytes, bytes - *start_bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        *start_bytes += (size_t)got;
+    }
+    return 0;
+}
+
+int foreign_detect_stream(int fd, uint8_t **start, size_t *start_bytes, enum foreign_kind *kind)
+{
+    *kind = FOREIGN_NONE;
+    for (size_t bytes = STREAM_START_BYTES; bytes <= STREAM_START_BYTES_MAX; bytes *= 2) {
+        if (bytes <= *start_bytes)
+            continue;
+        int error = read_on(fd, bytes, start, start_bytes);
+        if (error)
+            return error;
+        *kind = foreign_detect_start(*start, *start_bytes);
+        if ((*kind != FOREIGN_NONE && *kind != FOREIGN_FILE) || *start_bytes < bytes)
+            break;
+    }
+    return 0;
+}
