@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "stages/archive.h"
+#include "stages/owners.h"
 
 /* 0, or what is wrong with the member: see tar_header(). */
 int archive_member_check(const struct archive_member *member);
@@ -23,15 +24,6 @@ static inline bool archive_adds_slash(const struct archive_member *member)
 {
     return archive_is_directory(member) && member->path[member->path_bytes - 1] != '/';
 }
-
-/* Names of users and groups. The answers, "no such user" too, are remembered: the system's may
- * come from a server. One thread. */
-enum owner_kind { OWNER_USER, OWNER_GROUP, OWNER_KIND_COUNT };
-struct owner_names;
-int owner_names_create(struct owner_names **names);
-void owner_names_destroy(struct owner_names *names);
-/* NULL: has none. Good until the next question for the same kind. */
-const char *owner_name(struct owner_names *names, enum owner_kind kind, uint32_t id);
 
 /* tar: the second half, what needs more than a ustar header. */
 

@@ -22,14 +22,14 @@ int extract_maker_open(struct extract_maker *maker, const struct extract_job *jo
     struct beneath_options options = {.root = job->target, .umask = job->umask};
     int error = beneath_create(&options, &maker->beneath);
     if (!error && job->keeps_owner)
-        error = member_owners_create(&maker->owners);
+        error = owner_ids_create(&maker->owners);
     return error;
 }
 
 void extract_maker_close(struct extract_maker *maker)
 {
     beneath_destroy(maker->beneath);
-    member_owners_destroy(maker->owners);
+    owner_ids_destroy(maker->owners);
     *maker = (struct extract_maker){0};
 }
 
@@ -43,8 +43,8 @@ void extract_resolve(struct extract_maker *maker, const struct member_extra *ext
     stat->mode &= S_IFMT | kept;
     if (!maker->owners)
         return;
-    stat->uid = member_uid(maker->owners, extra, stat->uid);
-    stat->gid = member_gid(maker->owners, extra, stat->gid);
+    owner_id(maker->owners, OWNER_USER, extra->user, &stat->uid);
+    owner_id(maker->owners, OWNER_GROUP, extra->group, &stat->gid);
 }
 
 static int64_t time_ns(const struct statx_timestamp *time)

@@ -7,14 +7,15 @@
 #include "stages/beneath.h"
 #include "stages/extract.h"
 #include "stages/later.h"
+#include "stages/owners.h"
 #include "stages/publish.h"
 
 /* What a worker has, and the sink. One thread. */
 struct extract_maker {
     const struct extract_job *job;
     struct beneath *beneath;
-    struct member_owners *owners; /* NULL: nobody's are kept */
-    bool knows_births;            /* the target's file system says when a file was made */
+    struct owner_ids *owners; /* NULL: nobody's are kept */
+    bool knows_births;        /* the target's file system says when a file was made */
 };
 
 /* 0 or -errno; closed by extract_maker_close() in any case. */

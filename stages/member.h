@@ -73,12 +73,4 @@ struct file_record *member_add(const struct item_view *view, const struct batch_
 /* What member_add() has stored with the record. */
 struct member_extra member_extra_of(const struct item_view *view, const struct file_record *file);
 
-/* The owner's number here: of the name, if there is one of that name, else as the archive says.
- * Looks names up; remembers. One thread each. */
-struct member_owners;
-int member_owners_create(struct member_owners **owners);
-void member_owners_destroy(struct member_owners *owners);
-uint32_t member_uid(struct member_owners *owners, const struct member_extra *extra, uint32_t uid);
-uint32_t member_gid(struct member_owners *owners, const struct member_extra *extra, uint32_t gid);
-
 #endif

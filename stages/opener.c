@@ -90,8 +90,3 @@ int opener_open(const char *path, size_t path_bytes, int flags)
     io_sync_execute(&chain);
     return (int)chain.op[0].result;
 }
-
-bool opener_is_descriptor_shortage(int error)
-{
-    return error == -EMFILE || error == -ENFILE;
-}

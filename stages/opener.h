@@ -6,6 +6,7 @@
 #ifndef TREEMILL_STAGES_OPENER_H
 #define TREEMILL_STAGES_OPENER_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -47,6 +48,9 @@ void opener_add_close(struct opener *opener, struct io_chain *chain);
 int opener_open(const char *path, size_t path_bytes, int flags);
 
 /* The errors that mean "too many open files": they pass when others close theirs. */
-bool opener_is_descriptor_shortage(int error);
+static inline bool opener_is_descriptor_shortage(int error)
+{
+    return error == -EMFILE || error == -ENFILE;
+}
 
 #endif

@@ -24,7 +24,7 @@ void untar_destroy(struct untar *untar)
     if (!untar)
         return;
     untar_attributes_destroy(untar);
-    untar_owners_destroy(untar->owners);
+    owner_ids_destroy(untar->owners);
     free(untar->text);
     free(untar->map);
     free(untar);

@@ -45,8 +45,8 @@ struct untar;
 int untar_create(struct untar **untar);
 /* NULL is allowed. */
 void untar_destroy(struct untar *untar);
-/* Attributes are passed over from here on, as if there were none. Otherwise users and groups that an
- * ACL names are looked up, which opens files. */
+/* Attributes are passed over from here on, as if there were none. Otherwise users and groups that
+ * an ACL names are looked up, which opens files. */
 void untar_pass_attributes(struct untar *untar);
 /* Begins another archive. */
 void untar_reset(struct untar *untar);

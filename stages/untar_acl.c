@@ -11,10 +11,8 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <grp.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,65 +20,22 @@
 
 /* Owners. */
 
-#define NAME_MAX_BYTES  32
-#define OWNER_SLOTS     16
-#define ENTRY_MAX_BYTES 65536
-
-struct owner {
-    bool is_group, is_known;
-    uint32_t id;
-    char name[NAME_MAX_BYTES + 1]; /* "": nobody was asked for */
-};
-
-/* The answers, "no such user" too, are remembered: the system's may come from a server. */
-struct untar_owners {
-    struct owner slot[OWNER_SLOTS];
-    unsigned next;
-    char entry[ENTRY_MAX_BYTES]; /* room for getpwnam_r() and getgrnam_r() */
-};
-
-void untar_owners_destroy(struct untar_owners *owners)
-{
-    free(owners);
-}
-
-static void ask(struct untar_owners *owners, struct owner *owner)
-{
-    if (owner->is_group) {
-        struct group entry, *found = NULL;
-        owner->is_known =
-            !getgrnam_r(owner->name, &entry, owners->entry, sizeof owners->entry, &found) && found;
-        owner->id = owner->is_known ? found->gr_gid : 0;
-    } else {
-        struct passwd entry, *found = NULL;
-        owner->is_known =
-            !getpwnam_r(owner->name, &entry, owners->entry, sizeof owners->entry, &found) && found;
-        owner->id = owner->is_known ? found->pw_uid : 0;
-    }
-}
+/* Of a user's or group's name. */
+#define NAME_MAX_BYTES 256
 
 /* 1: found; 0: there is none of that name; -ENOMEM. */
-static int find(struct untar_owners **created, bool is_group, const char *name, size_t bytes,
+static int find(struct owner_ids **owners, bool is_group, const char *name, size_t bytes,
                 uint32_t *id)
 {
-    if (bytes > NAME_MAX_BYTES || memchr(name, '\0', bytes))
+    char text[NAME_MAX_BYTES];
+    if (bytes >= sizeof text || memchr(name, '\0', bytes))
         return 0;
-    if (!*created && !(*created = calloc(1, sizeof **created)))
-        return -ENOMEM;
-    struct untar_owners *owners = *created;
-    struct owner *slot = owners->slot;
-    while (slot < owners->slot + OWNER_SLOTS &&
-           (slot->is_group != is_group || strlen(slot->name) != bytes ||
-            memcmp(slot->name, name, bytes) != 0))
-        slot++;
-    if (slot == owners->slot + OWNER_SLOTS) {
-        slot = &owners->slot[owners->next++ % OWNER_SLOTS];
-        *slot = (struct owner){.is_group = is_group};
-        memcpy(slot->name, name, bytes);
-        ask(owners, slot);
-    }
-    *id = slot->id;
-    return slot->is_known;
+    int error = *owners ? 0 : owner_ids_create(owners);
+    if (error)
+        return error;
+    memcpy(text, name, bytes);
+    text[bytes] = '\0';
+    return owner_id(*owners, is_group ? OWNER_GROUP : OWNER_USER, text, id);
 }
 
 /* Text. */
@@ -156,8 +111,8 @@ static bool number_of(const struct field *field, uint32_t *id)
 }
 
 /* 0; -EINVAL: nobody of that name; -ENOMEM. */
-static int who(struct untar_owners **owners, bool is_group, const struct field *field,
-               unsigned count, uint32_t *id)
+static int who(struct owner_ids **owners, bool is_group, const struct field *field, unsigned count,
+               uint32_t *id)
 {
     if (number_of(&field[1], id))
         return 0;
@@ -168,7 +123,7 @@ static int who(struct untar_owners **owners, bool is_group, const struct field *
 }
 
 /* Solaris leaves the empty field of "mask" and "other" out. */
-static int entry_of(struct untar_owners **owners, const struct field *field, unsigned count,
+static int entry_of(struct owner_ids **owners, const struct field *field, unsigned count,
                     struct posix_acl_xattr_entry *entry)
 {
     bool is_user = is_word(&field[0], "user"), is_group = is_word(&field[0], "group");
@@ -215,7 +170,7 @@ static const char *end_of(const char *text, const char *end)
 }
 
 /* How many entries there are; or -errno. */
-static ptrdiff_t take_entries(struct untar_owners **owners, const char *text, const char *end,
+static ptrdiff_t take_entries(struct owner_ids **owners, const char *text, const char *end,
                               struct posix_acl_xattr_entry *entries, size_t capacity)
 {
     size_t used = 0;
@@ -236,7 +191,7 @@ static ptrdiff_t take_entries(struct untar_owners **owners, const char *text, co
     return (ptrdiff_t)used;
 }
 
-ptrdiff_t untar_acl(struct untar_owners **owners, const char *text, size_t bytes, void *list,
+ptrdiff_t untar_acl(struct owner_ids **owners, const char *text, size_t bytes, void *list,
                     size_t capacity)
 {
     struct posix_acl_xattr_header header = {htole32(POSIX_ACL_XATTR_VERSION)};

@@ -15,6 +15,7 @@
 
 #include "stages/archive.h"
 #include "stages/metadata.h"
+#include "stages/owners.h"
 #include "stages/untar.h"
 
 /* A header's block. What GNU's and star's sparse headers have in place of the prefix is read in
@@ -116,8 +117,6 @@ struct untar_map_text {
     uint64_t number, offset, entries_left;
 };
 
-struct untar_owners;
-
 struct untar {
     enum untar_phase phase;
     uint64_t position;        /* in the archive, of the next byte of input */
@@ -144,7 +143,7 @@ struct untar {
     struct untar_attribute *attributes;
     size_t attribute_count, attribute_capacity;
     struct untar_packed *packed; /* see untar_attributes.c */
-    struct untar_owners *owners; /* see untar_acl.c */
+    struct owner_ids *owners;    /* made when an ACL asks */
 
     /* The map of a sparse file: in order, joined where extents meet, none empty. */
     struct archive_extent *map;
@@ -214,9 +213,8 @@ void untar_attributes_destroy(struct untar *untar);
 
 /* The kernel's form of a list, or a negative number: it is not understood, does not fit, or names
  * somebody whose number is not known. -ENOMEM is for want of memory. */
-ptrdiff_t untar_acl(struct untar_owners **owners, const char *text, size_t bytes, void *list,
+ptrdiff_t untar_acl(struct owner_ids **owners, const char *text, size_t bytes, void *list,
                     size_t capacity);
-void untar_owners_destroy(struct untar_owners *owners);
 /* The list in the text of Solaris' header 'A'. Empty: there is none. */
 struct untar_text untar_acl_of_solaris(const struct untar *untar, struct untar_text body);
 
