@@ -15,27 +15,7 @@
 #include <sys/sysmacros.h>
 
 #include "stages/archive_private.h"
-
-struct ustar {
-    char name[100];
-    char mode[8];
-    char uid[8];
-    char gid[8];
-    char size[12];
-    char mtime[12];
-    char checksum[8];
-    char kind;
-    char target[100];
-    char magic[6];
-    char version[2];
-    char user[32];
-    char group[32];
-    char device_major[8];
-    char device_minor[8];
-    char prefix[155];
-    char unused[12];
-};
-_Static_assert(sizeof(struct ustar) == TAR_BLOCK_BYTES, "a header is one block");
+#include "stages/ustar.h"
 
 struct tar_writer {
     struct archive_options options;
@@ -181,8 +161,10 @@ static bool ustar_header(const struct tar_entry *entry, struct ustar *header)
     if (member->extents || member->attribute_bytes)
         return false;
     memset(header, 0, sizeof *header);
-    memcpy(header->magic, "ustar", 6);
-    memcpy(header->version, "00", 2);
+    memcpy(header->magic,
+           "ustar\0"
+           "00",
+           sizeof header->magic);
     if (!put_name(header, member) || !put_kind(header, member) ||
         !put_octal(header->mode, sizeof header->mode, stat->mode & 07777) ||
         !put_octal(header->uid, sizeof header->uid, stat->uid) ||

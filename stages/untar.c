@@ -132,7 +132,7 @@ static bool reserve_text(struct untar *untar, size_t bytes)
     return true;
 }
 
-static int begin_body(struct untar *untar, const struct untar_header *header)
+static int begin_body(struct untar *untar, const struct ustar *header)
 {
     uint64_t size;
     if (!untar_size(header->size, sizeof header->size, &size))
@@ -192,7 +192,7 @@ static int body_phase(struct untar *untar, struct untar_step *step)
 }
 
 /* A label, or a part of another archive: no member. */
-static int pass_volume(struct untar *untar, const struct untar_header *header)
+static int pass_volume(struct untar *untar, const struct ustar *header)
 {
     uint64_t size;
     if (!untar_size(header->size, sizeof header->size, &size))
@@ -209,7 +209,7 @@ static int lay_out(struct untar *untar)
     return UNTAR_MEMBER;
 }
 
-static int begin_member(struct untar *untar, const struct untar_header *header)
+static int begin_member(struct untar *untar, const struct ustar *header)
 {
     bool more = false;
     if (!untar_member_begin(untar, header))
@@ -227,7 +227,7 @@ static int begin_member(struct untar *untar, const struct untar_header *header)
 
 static int take_header(struct untar *untar, const uint8_t *block)
 {
-    const struct untar_header *header = (const struct untar_header *)block;
+    const struct ustar *header = (const struct ustar *)block;
     if (!untar->is_pending)
         untar->member_position = untar->position - TAR_BLOCK_BYTES;
     if (is_zero(block)) {
@@ -339,7 +339,7 @@ static int link_phase(struct untar *untar, struct untar_step *step)
     const uint8_t *block = take_block(untar, step);
     if (!block)
         return UNTAR_MORE;
-    if (is_zero(block) || untar_header_is_valid((const struct untar_header *)block)) {
+    if (is_zero(block) || untar_header_is_valid((const struct ustar *)block)) {
         untar->phase = UNTAR_HEADER;
         return take_header(untar, block);
     }

@@ -6,8 +6,6 @@
 
 #include "stages/untar_private.h"
 
-_Static_assert(sizeof(struct untar_header) == TAR_BLOCK_BYTES, "a header is one block");
-
 /* Numbers. */
 
 /* Two's complement, most significant byte first; the first bit is the mark of this form. */
@@ -78,7 +76,7 @@ static unsigned sum_of(const void *block)
 }
 
 /* How much less the sum is if bytes are signed, as some old programs took them. */
-static unsigned signed_difference(const struct untar_header *header)
+static unsigned signed_difference(const struct ustar *header)
 {
     const uint8_t *bytes = (const uint8_t *)header;
     unsigned count = 0;
@@ -87,7 +85,7 @@ static unsigned signed_difference(const struct untar_header *header)
     return 256 * count;
 }
 
-bool untar_header_is_valid(const struct untar_header *header)
+bool untar_header_is_valid(const struct ustar *header)
 {
     int64_t stored;
     if (header->checksum[0] & 0x80 ||
@@ -105,7 +103,7 @@ bool untar_header_is_valid(const struct untar_header *header)
     return stored == sum || stored == sum - (int64_t)signed_difference(header);
 }
 
-enum untar_dialect untar_dialect_of(const struct untar_header *header)
+enum untar_dialect untar_dialect_of(const struct ustar *header)
 {
     if (memcmp(header->magic, "ustar", 5) != 0)
         return UNTAR_V7;
@@ -114,7 +112,7 @@ enum untar_dialect untar_dialect_of(const struct untar_header *header)
 
 bool untar_detect(const uint8_t *block, size_t bytes)
 {
-    const struct untar_header *header = (const struct untar_header *)block;
+    const struct ustar *header = (const struct ustar *)block;
     int64_t ignored;
     return bytes >= TAR_BLOCK_BYTES && *block && untar_header_is_valid(header) &&
            untar_number(header->mode, sizeof header->mode, &ignored) &&

@@ -17,8 +17,7 @@ static size_t copy_field(char *to, const char *field, size_t width)
     return bytes;
 }
 
-static size_t copy_path(struct untar *untar, const struct untar_header *header,
-                        enum untar_dialect dialect)
+static size_t copy_path(struct untar *untar, const struct ustar *header, enum untar_dialect dialect)
 {
     size_t used = 0;
     if (dialect == UNTAR_USTAR && *header->prefix) {
@@ -40,8 +39,7 @@ static bool set_text(const struct untar *untar, struct untar_text text, const ch
 
 /* pax before GNU's long names, these before the header. With sparse files GNU tar has a made-up
  * name where readers look that do not know such files. */
-static void set_names(struct untar *untar, const struct untar_header *header,
-                      enum untar_dialect dialect)
+static void set_names(struct untar *untar, const struct ustar *header, enum untar_dialect dialect)
 {
     const struct untar_extended *extended = &untar->extended;
     struct member *member = &untar->member;
@@ -73,7 +71,7 @@ static const char *owner_name_of(const struct untar *untar, unsigned given, stru
     return field && copy_field(room, field, width) ? room : NULL;
 }
 
-static void set_owner_names(struct untar *untar, const struct untar_header *header, bool has_fields)
+static void set_owner_names(struct untar *untar, const struct ustar *header, bool has_fields)
 {
     const struct untar_extended *extended = &untar->extended;
     untar->member.user =
@@ -117,7 +115,7 @@ static int64_t lenient(const char *field, size_t width)
     return value;
 }
 
-static void set_owners(const struct untar *untar, const struct untar_header *header,
+static void set_owners(const struct untar *untar, const struct ustar *header,
                        struct file_stat *stat)
 {
     const struct untar_extended *extended = &untar->extended;
@@ -133,8 +131,7 @@ static void set_owners(const struct untar *untar, const struct untar_header *hea
                     : untar_owner(lenient(header->gid, sizeof header->gid));
 }
 
-static void set_time(const struct untar *untar, const struct untar_header *header,
-                     struct file_stat *stat)
+static void set_time(const struct untar *untar, const struct ustar *header, struct file_stat *stat)
 {
     if (untar->extended.given & UNTAR_HAS_MTIME) {
         stat->mtime_seconds = untar->extended.mtime_seconds;
@@ -147,8 +144,7 @@ static void set_time(const struct untar *untar, const struct untar_header *heade
     }
 }
 
-static uint64_t device_of(const struct untar *untar, const struct untar_header *header,
-                          bool has_fields)
+static uint64_t device_of(const struct untar *untar, const struct ustar *header, bool has_fields)
 {
     const struct untar_extended *extended = &untar->extended;
     unsigned numbers[2] = {0, 0};
@@ -168,7 +164,7 @@ static uint64_t device_of(const struct untar *untar, const struct untar_header *
 /* POSIX has no data behind links, directories and special files, whatever their size says; some
  * programs note the size of a link's file there. Nor have libarchive 3.6.2 and, when it extracts,
  * GNU tar 1.34 behind what is a directory by the slash in its name. A dump's directory has. */
-static bool set_stored(struct untar *untar, const struct untar_header *header)
+static bool set_stored(struct untar *untar, const struct ustar *header)
 {
     bool is_directory = S_ISDIR(untar->member.stat.mode) && header->kind != 'D';
     untar->stored = 0;
@@ -190,7 +186,7 @@ static void forget_size_of_link(struct untar *untar, enum untar_dialect dialect)
         untar->stored = 0;
 }
 
-static bool set_sparse(struct untar *untar, const struct untar_header *header, bool is_file)
+static bool set_sparse(struct untar *untar, const struct ustar *header, bool is_file)
 {
     const struct untar_extended *extended = &untar->extended;
     const unsigned forms = UNTAR_HAS_MAP | UNTAR_HAS_FORM;
@@ -212,7 +208,7 @@ static bool set_sparse(struct untar *untar, const struct untar_header *header, b
     return true;
 }
 
-bool untar_member_begin(struct untar *untar, const struct untar_header *header)
+bool untar_member_begin(struct untar *untar, const struct ustar *header)
 {
     struct member *member = &untar->member;
     enum untar_dialect dialect = untar_dialect_of(header);

@@ -17,27 +17,7 @@
 #include "stages/metadata.h"
 #include "stages/owners.h"
 #include "stages/untar.h"
-
-/* A header's block. What GNU's and star's sparse headers have in place of the prefix is read in
- * untar_sparse.c. */
-struct untar_header {
-    char name[100];
-    char mode[8];
-    char uid[8];
-    char gid[8];
-    char size[12];
-    char mtime[12];
-    char checksum[8];
-    char kind;
-    char target[100];
-    char magic[8]; /* with the version */
-    char user[32];
-    char group[32];
-    char device_major[8];
-    char device_minor[8];
-    char prefix[155];
-    char unused[12];
-};
+#include "stages/ustar.h"
 
 enum untar_dialect { UNTAR_V7, UNTAR_USTAR, UNTAR_GNU };
 
@@ -173,8 +153,8 @@ bool untar_fail(struct untar *untar, const char *what);
 
 /* untar_header.c */
 
-bool untar_header_is_valid(const struct untar_header *header);
-enum untar_dialect untar_dialect_of(const struct untar_header *header);
+bool untar_header_is_valid(const struct ustar *header);
+enum untar_dialect untar_dialect_of(const struct ustar *header);
 /* Octal or base-256, or blank for 0. False: there is more than a number in it, of which the number
  * is the beginning; or it is not within int64_t: then it is the nearest that is. */
 bool untar_number(const char *field, size_t width, int64_t *value);
@@ -186,7 +166,7 @@ uint32_t untar_owner(int64_t value);
 /* untar_member.c */
 
 /* Fills in the member, and `stored`. */
-bool untar_member_begin(struct untar *untar, const struct untar_header *header);
+bool untar_member_begin(struct untar *untar, const struct ustar *header);
 /* Once the map is known: what there is to tell of. */
 bool untar_member_lay_out(struct untar *untar);
 
@@ -226,7 +206,7 @@ bool untar_map_add(struct untar *untar, uint64_t offset, uint64_t bytes);
 /* "0,512,1024,512": GNU.sparse.map. */
 bool untar_map_take_list(struct untar *untar, const char *text, size_t bytes);
 /* The part of the map that is in the header; *more: a block with more follows. */
-bool untar_map_take_header(struct untar *untar, const struct untar_header *header, bool *more);
+bool untar_map_take_header(struct untar *untar, const struct ustar *header, bool *more);
 bool untar_map_take_block(struct untar *untar, const uint8_t *block, bool *more);
 /* A block of the map that begins the data. */
 bool untar_map_take_text(struct untar *untar, const uint8_t *block, bool *more);

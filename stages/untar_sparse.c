@@ -104,7 +104,7 @@ static bool take_entries(struct untar *untar, const uint8_t *block, const struct
     return true;
 }
 
-bool untar_map_take_header(struct untar *untar, const struct untar_header *header, bool *more)
+bool untar_map_take_header(struct untar *untar, const struct ustar *header, bool *more)
 {
     bool is_star = untar_dialect_of(header) == UNTAR_USTAR;
     const struct layout *layout = is_star ? &star : &gnu;
