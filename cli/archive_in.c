@@ -367,7 +367,7 @@ int archive_in_run(void *context)
 
 /* What came out. */
 
-void archive_in_take_note(struct archive_in *archive, const struct item_view *view)
+static void take_note(struct archive_in *archive, const struct item_view *view)
 {
     struct job *job = archive->job;
     if (fault_is_set(view->item->fault)) {
@@ -400,6 +400,18 @@ void archive_in_take_note(struct archive_in *archive, const struct item_view *vi
     else
         report_error(job->report, archive->name, note->fault,
                      lane_stage_name(graph_lane(job->graph, LANE_DATA), note->fault.stage));
+}
+
+int archive_in_take(struct archive_in *archive, const struct item_view *view,
+                    int (*take)(void *context, const struct item_view *view, unsigned index),
+                    void *context)
+{
+    int error = 0;
+    if (!fault_is_set(view->item->fault))
+        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
+            error = take(context, view, i);
+    take_note(archive, view);
+    return job_end_batch(archive->job, view, error);
 }
 
 void archive_in_report_missing(struct archive_in *archive)

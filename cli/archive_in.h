@@ -51,8 +51,11 @@ bool archive_in_plan(struct archive_in *archive, const struct hash_job *hash,
                      int (*sink)(void *context, const struct item_view *view), void *context);
 /* The source of the job; context: struct archive_in. */
 int archive_in_run(void *archive);
-/* For the sink, after the records of an item: reports what is wrong with the archive. */
-void archive_in_take_note(struct archive_in *archive, const struct item_view *view);
+/* The sink: gives each record to `take`, which answers 0 or -errno, then reports what is wrong with
+ * the archive, and ends the item. */
+int archive_in_take(struct archive_in *archive, const struct item_view *view,
+                    int (*take)(void *context, const struct item_view *view, unsigned index),
+                    void *context);
 /* Says which members nothing was found for; each is an error. */
 void archive_in_report_missing(struct archive_in *archive);
 /* Safe at any time after the struct was zeroed and archive_in_open() called. */

@@ -38,8 +38,9 @@ static const struct hash_job *hash_of(const struct extract_verb *verb)
 
 /* The sink. */
 
-static int take_record(struct extract_verb *verb, const struct item_view *view, unsigned index)
+static int take_record(void *context, const struct item_view *view, unsigned index)
 {
+    struct extract_verb *verb = context;
     struct job *job = &verb->job;
     struct file_record *file = &batch_of(view)->file[index];
     int error = extract_order_take(verb->order, view, index);
@@ -62,12 +63,7 @@ static int take_record(struct extract_verb *verb, const struct item_view *view, 
 static int take_batch(void *context, const struct item_view *view)
 {
     struct extract_verb *verb = context;
-    int error = 0;
-    if (!fault_is_set(view->item->fault))
-        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
-            error = take_record(verb, view, i);
-    archive_in_take_note(&verb->archive, view);
-    return job_end_batch(&verb->job, view, error);
+    return archive_in_take(&verb->archive, view, take_record, verb);
 }
 
 /* Before. */

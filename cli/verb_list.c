@@ -214,9 +214,10 @@ static int send_member(struct list_verb *verb, const struct item_view *view,
 
 /* The sink. */
 
-static int take_record(struct list_verb *verb, const struct item_view *view,
-                       struct file_record *file)
+static int take_record(void *context, const struct item_view *view, unsigned index)
 {
+    struct list_verb *verb = context;
+    struct file_record *file = &batch_of(view)->file[index];
     struct job *job = &verb->job;
     bool is_unsafe = fault_is_set(file->fault);
     if (is_unsafe) { /* it would not be extracted, but it is there */
@@ -241,12 +242,7 @@ static int take_record(struct list_verb *verb, const struct item_view *view,
 static int take_batch(void *context, const struct item_view *view)
 {
     struct list_verb *verb = context;
-    int error = 0;
-    if (!fault_is_set(view->item->fault))
-        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
-            error = take_record(verb, view, &batch_of(view)->file[i]);
-    archive_in_take_note(&verb->archive, view);
-    return job_end_batch(&verb->job, view, error);
+    return archive_in_take(&verb->archive, view, take_record, verb);
 }
 
 static bool prepare(struct list_verb *verb)

@@ -198,8 +198,9 @@ static int take_other(struct verify_archive *verb, const struct item_view *view,
     return note(verb, path, file->path_bytes, EXPECTED_NO_FILE, 0, NULL);
 }
 
-static int take_record(struct verify_archive *verb, const struct item_view *view, unsigned index)
+static int take_record(void *context, const struct item_view *view, unsigned index)
 {
+    struct verify_archive *verb = context;
     const struct file_record *file = &batch_of(view)->file[index];
     int error = extract_order_take(verb->order, view, index);
     bool is_end = !(file->flags & FILE_PIECE) || file->flags & FILE_PIECE_LAST;
@@ -218,12 +219,7 @@ static int take_record(struct verify_archive *verb, const struct item_view *view
 static int take_batch(void *context, const struct item_view *view)
 {
     struct verify_archive *verb = context;
-    int error = 0;
-    if (!fault_is_set(view->item->fault))
-        for (unsigned i = 0; i < batch_of(view)->file_count && !error; i++)
-            error = take_record(verb, view, i);
-    archive_in_take_note(&verb->archive, view);
-    return job_end_batch(&verb->job, view, error);
+    return archive_in_take(&verb->archive, view, take_record, verb);
 }
 
 /* Before. */
