@@ -100,24 +100,9 @@ fi
 
 # Workers killed from outside.
 RANDOM=11
-killed=0
-kill_one() { # PROCESS-GROUP
-    local victims
-    mapfile -t victims < <(ps -e -o pgid=,pid=,comm= | awk -v group="$1" \
-        '$1 == group && $3 ~ /^(scan|read|hash|compress|decompress|write)-[0-9]+$/ {print $2}')
-    [ "${#victims[@]}" -gt 0 ] || return 0
-    kill -KILL "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null && killed=$((killed + 1))
-}
-harass() { # COMMAND...: one of its workers is killed at some moment; sets status. Only one: the same
-    # item may lose two, and then it fails, as it should.
-    local pid
-    "$@" >out 2>err &
-    pid=$!
-    sleep "0.0$((RANDOM % 9 + 2))"
-    kill_one $pid
-    status=0
-    wait $pid 2>/dev/null || status=$?
-}
+killable='scan|read|hash|compress|decompress|write'
+# shellcheck source=tests/command/killing.sh
+. "$SOURCE/tests/command/killing.sh"
 mkdir -p many/sub
 for name in {1..1500}; do echo "$name" >"many/$name"; done
 cp -r tree many/sub/tree
@@ -149,34 +134,15 @@ done 2>/dev/null
 check "$killed workers could be killed" [ $killed -ge 5 ]
 
 # The whole program killed, at random moments.
-members() { # PROCESS-GROUP
-    ps -e -o pgid=,stat= | awk -v group="$1" '$1 == group && $2 !~ /^Z/ {n++} END {print n + 0}'
-}
-gone() { # PROCESS-GROUP: its last process ends soon
-    local tries=200
-    while [ "$(members "$1")" -gt 0 ] && [ "$tries" -gt 0 ]; do
-        sleep 0.05
-        tries=$((tries - 1))
-    done
-    [ "$tries" -gt 0 ]
-}
-shoot() { # COMMAND...
-    "$@" >out 2>err &
-    pid=$!
-    sleep "0.$(printf %03d $((RANDOM % 250 + 10)))"
-    kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    check "no process is left of ${*:2}" gone $pid
-}
 for options in "" "$processes" "--read=threads:2 --compress=threads:2 --write=threads:2"; do
     for round in 1 2 3; do
         # shellcheck disable=SC2086  # options are words
-        shoot "$TREEMILL" create -q $options results/a.tar.gz many
+        shoot 250 "$TREEMILL" create -q $options results/a.tar.gz many
         [ ! -e results/a.tar.gz ] || check "the archive is complete or none $options" \
             cmp -s results/a.tar.gz want-many.tar.gz
         rm -f results/a.tar.gz
         # shellcheck disable=SC2086  # options are words
-        shoot "$TREEMILL" compress -qr $options -o results many
+        shoot 250 "$TREEMILL" compress -qr $options -o results many
         (cd results && reference many 2>/dev/null) >got
         check "each output is complete or none $options" [ -z "$(LC_ALL=C sort got want-many.sums want-many.sums | uniq -u)" ]
         rm -rf results/many

@@ -101,23 +101,9 @@ fi
 
 # Workers killed from outside.
 RANDOM=11
-killed=0
-kill_one() { # PROCESS-GROUP
-    local victims
-    mapfile -t victims < <(ps -e -o pgid=,pid=,comm= | awk -v group="$1" \
-        '$1 == group && $3 ~ /^(read|hash|compress|decompress|write)-[0-9]+$/ {print $2}')
-    [ "${#victims[@]}" -gt 0 ] || return 0
-    kill -KILL "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null && killed=$((killed + 1))
-}
-harass() { # COMMAND...: one of its workers is killed at some moment; sets status
-    local pid
-    "$@" >out 2>err &
-    pid=$!
-    sleep "0.0$((RANDOM % 9 + 2))"
-    kill_one $pid
-    status=0
-    wait $pid 2>/dev/null || status=$?
-}
+killable='read|hash|compress|decompress|write'
+# shellcheck source=tests/command/killing.sh
+. "$SOURCE/tests/command/killing.sh"
 for name in {1..600}; do echo "$name" >"tree/a/c/more$name"; done
 for name in 1 2 3; do cat tree/b/large tree/b/large >"tree/a/large$name"; done
 rm -f "${archives[@]}"
@@ -137,31 +123,12 @@ done 2>/dev/null
 check "$killed workers could be killed" [ $killed -ge 3 ]
 
 # The whole program killed, at random moments, and run again.
-members() { # PROCESS-GROUP
-    ps -e -o pgid=,stat= | awk -v group="$1" '$1 == group && $2 !~ /^Z/ {n++} END {print n + 0}'
-}
-gone() { # PROCESS-GROUP: its last process ends soon
-    local tries=200
-    while [ "$(members "$1")" -gt 0 ] && [ "$tries" -gt 0 ]; do
-        sleep 0.05
-        tries=$((tries - 1))
-    done
-    [ "$tries" -gt 0 ]
-}
-shoot() { # COMMAND...
-    "$@" >out 2>err &
-    pid=$!
-    sleep "0.$(printf %03d $((RANDOM % 200 + 10)))"
-    kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    check "no process is left of ${*:2}" gone $pid
-}
 for options in "" "$processes" "--read=threads:2 --compress=threads:2 --write=threads:2" "--fsync=file"; do
     for _ in 1 2; do
         archive=${archives[$((number++ % ${#archives[@]}))]}
         clean
         # shellcheck disable=SC2086  # options are words
-        shoot "$TREEMILL" extract -q $options -C x "$archive"
+        shoot 200 "$TREEMILL" extract -q $options -C x "$archive"
         whole "$archive $options"
         check "no temporary, for there are files without names, $archive $options" \
             [ -z "$(find x -name '.*treemill-*' 2>/dev/null)" ]
