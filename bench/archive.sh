@@ -95,18 +95,10 @@ limit=$(bench_program limit)
 codec_limit=$(bench_program codec_limit -ldeflate -lisal -lzstd)
 cpus=$(nproc)
 
-if [[ -z $directory ]]; then
-    directory=${TMPDIR:-/tmp}/treemill-bench
-    ((quick)) && directory+=-quick
-fi
 needed=
 [[ " ${job_names[*]}" != *' '[tzfu]* ]] || needed=$trees
 [[ " ${job_names[*]}" != *' '[le]* ]] || needed+=${needed:+,}large
-tree_options=(--only="$needed")
-((quick)) && tree_options+=(--quick)
-made=$("$bench_source/bench/trees.sh" "${tree_options[@]}" "$directory")
-printf '%s\n' "$made"
-directory=$(cd "$directory" && pwd)
+make_trees "$needed"
 
 # Room for what is written, for a copy of a tree, for a tree in memory (the limit), and for the
 # tree in the page cache. With less of it, writing to memory would push out what is read.
@@ -134,14 +126,7 @@ disk) target_path=$(mktemp -d "$directory/output.XXXXXX") ;;
 esac
 target_path=$(cd "$target_path" && pwd)
 
-{
-    describe_machine "$directory"
-    printf 'target\t%s\t%s\n' "$target" "$(stat -f -c %T "$target_path")"
-} | tee "$scratch/machine.tsv"
-if [[ -n $output ]]; then
-    mkdir -p "$output"
-    { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/archive-machine.tsv"
-fi
+tell_machine archive-machine.tsv "target"$'\t'"$target"$'\t'"$(stat -f -c %T "$target_path")"
 
 # Each command writes to its own name in an empty directory. What was written to a disk before it
 # is on the disk, so that it does not have to wait for that.

@@ -1,5 +1,6 @@
 # Shared by the scripts of this directory: sourced, not run.
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # quick, output: options of who sources this
 
 bench_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bench_name=$(basename "$0")
@@ -81,4 +82,29 @@ describe_machine() {
     printf 'memory_kib\t%s\n' "$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)"
     printf 'file_system\t%s\n' "$(stat -f -c %T "$1")"
     printf 'load\t%s\n' "$(cut -d' ' -f1-3 /proc/loadavg)"
+}
+
+# make_trees A,B,...: makes these trees below $directory, which is chosen if it is empty. Sets
+# directory, and made to what is said of them, which is printed, too.
+make_trees() {
+    local options=(--only="$1")
+    if [[ -z $directory ]]; then
+        directory=${TMPDIR:-/tmp}/treemill-bench
+        ((quick)) && directory+=-quick
+    fi
+    ((quick)) && options+=(--quick)
+    made=$("$bench_source/bench/trees.sh" "${options[@]}" "$directory")
+    printf '%s\n' "$made"
+    directory=$(cd "$directory" && pwd)
+}
+
+# tell_machine NAME [LINE]...: describes it, lines more following; with $output that is kept there under the name, beside the trees.
+tell_machine() {
+    local text
+    text=$(describe_machine "$directory")
+    (($# < 2)) || text+=$(printf '\n%s' "${@:2}")
+    printf '%s\n' "$text"
+    [[ -n $output ]] || return 0
+    mkdir -p "$output"
+    printf '%s\n' "$made" "$text" >"$output/$1"
 }

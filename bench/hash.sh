@@ -66,24 +66,12 @@ paired=$(bench_program paired)
 limit=$(bench_program limit)
 cpus=$(nproc)
 
-if [[ -z $directory ]]; then
-    directory=${TMPDIR:-/tmp}/treemill-bench
-    ((quick)) && directory+=-quick
-fi
-tree_options=(--only="$trees")
-((quick)) && tree_options+=(--quick)
-made=$("$bench_source/bench/trees.sh" "${tree_options[@]}" "$directory")
-printf '%s\n' "$made"
-directory=$(cd "$directory" && pwd)
+make_trees "$trees"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-describe_machine "$directory" | tee "$scratch/machine.tsv"
-if [[ -n $output ]]; then
-    mkdir -p "$output"
-    { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/machine.tsv"
-fi
+tell_machine machine.tsv
 
 [[ ,$caches, != *,cold,* ]] || choose_cold
 

@@ -82,21 +82,9 @@ mount_slow() {
     }
 }
 
-if [[ -z $directory ]]; then
-    directory=${TMPDIR:-/tmp}/treemill-bench
-    ((quick)) && directory+=-quick
-fi
-tree_options=(--only="$trees")
-((quick)) && tree_options+=(--quick)
-made=$("$bench_source/bench/trees.sh" "${tree_options[@]}" "$directory")
-printf '%s\n' "$made"
-directory=$(cd "$directory" && pwd)
+make_trees "$trees"
 
-describe_machine "$directory" | tee "$scratch/machine.tsv"
-if [[ -n $output ]]; then
-    mkdir -p "$output"
-    { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/models-machine.tsv"
-fi
+tell_machine models-machine.tsv
 [[ ,$caches, != *,cold,* ]] || choose_cold
 
 # The other stages are the same for all, so that only the reader differs. auto is what a user gets.

@@ -57,20 +57,8 @@ paired=$(bench_program paired)
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-if [[ -z $directory ]]; then
-    directory=${TMPDIR:-/tmp}/treemill-bench
-    ((quick)) && directory+=-quick
-fi
-tree_options=(--only="$trees")
-((quick)) && tree_options+=(--quick)
-made=$("$bench_source/bench/trees.sh" "${tree_options[@]}" "$directory")
-printf '%s\n' "$made"
-directory=$(cd "$directory" && pwd)
-describe_machine "$directory" | tee "$scratch/machine.tsv"
-if [[ -n $output ]]; then
-    mkdir -p "$output"
-    { printf '%s\n' "$made" && cat "$scratch/machine.tsv"; } >"$output/progress-machine.tsv"
-fi
+make_trees "$trees"
+tell_machine progress-machine.tsv
 
 # in_terminal OPTION...: the command, in a terminal of 80 columns whose output goes nowhere.
 in_terminal() {
