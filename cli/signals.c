@@ -6,12 +6,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/progress.h"
 #include "pipeline/graph.h"
+#include "pipeline/sync.h"
 
 /* Signals belong to the process: this one state does, too. */
 static struct {
@@ -28,6 +30,9 @@ static struct {
 
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH};
 #define END_SECONDS 2
+/* What follows within this time is the same order once more, not impatience: timeout(1) signals its
+ * child and then the group that the child is in. Nobody presses a key twice as fast. */
+#define SAME_ORDER_NS 100000000u
 
 /* nohup(1), and shells for what they put into the background, start programs with signals ignored.
  * They stay so: a blocked signal would come to sigwaitinfo() in spite of that. */
@@ -77,18 +82,25 @@ _Noreturn static void leave_at_once(int number)
     _exit(128 + number);
 }
 
+static bool ends_job(int number)
+{
+    return number == SIGINT || number == SIGTERM || number == SIGHUP;
+}
+
 /* The first one: cancel, then see that the job ends. */
 static void end_job(int number, const sigset_t *set)
 {
     atomic_store(&state.caught, number);
     eventfd_write(state.cancel_fd, 1);
     graph_cancel(state.job.graph);
+    uint64_t settled_ns = clock_ns() + SAME_ORDER_NS;
     struct timespec wait = {.tv_sec = END_SECONDS};
     for (;;) {
         int next = sigtimedwait(set, NULL, &wait);
         if (next == SIGUSR2 && atomic_load(&state.stopping))
             return;
-        if ((next < 0 && errno == EAGAIN) || next == SIGINT || next == SIGTERM || next == SIGHUP)
+        bool insists = ends_job(next) && clock_ns() >= settled_ns;
+        if (insists || (next < 0 && errno == EAGAIN))
             leave_at_once(number);
     }
 }
@@ -124,7 +136,7 @@ static void *wait_for_signals(void *unused)
             progress_resized(state.job.progress);
         if (number == SIGTSTP)
             stop_process();
-        if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
+        if (ends_job(number)) {
             end_job(number, &set);
             return NULL;
         }

@@ -104,7 +104,7 @@ rm tree/1-again large-again tree/sparse
 printf 'tree\nhours\n' >list
 for operands in "tree hours" "--files-from=list"; do
     # shellcheck disable=SC2086  # options are words
-    run timeout -s TERM 2 "$TREEMILL" hash --scan-first --progress-fd=9 \
+    run timeout --foreground -s TERM 2 "$TREEMILL" hash --scan-first --progress-fd=9 \
         --progress-interval=100ms -o never $operands 9>watched
     check "all is counted before the work begins, $operands" true_of watched "map(select(.event == \"status\" and
         .bytes_done > 0)) | length > 3 and all(.totals_final and .files_total == $((files + 4)) and
@@ -227,7 +227,7 @@ check "nor is a reader that has gone" [ "$status" -eq 0 ]
 # A reader that never reads: the pipe takes 16 pages, the job goes on.
 exec 8<>pipe
 status=0
-timeout -s TERM 12 "$TREEMILL" hash -q --progress-fd=8 --progress-interval=100ms -o never hours 2>err ||
+timeout --foreground -s TERM 12 "$TREEMILL" hash -q --progress-fd=8 --progress-interval=100ms -o never hours 2>err ||
     status=$?
 check "a reader that does not read" [ "$status" -eq 124 ]
 exec 8<&-

@@ -174,7 +174,7 @@ if command -v jq >/dev/null; then
     mkdir hours
     truncate -s 900G hours/{a,b,c,d}-hole
     for name in {1..500}; do echo "$name" >"hours/$name"; done
-    run timeout -s TERM 3 "$TREEMILL" hash --progress=json --progress-interval=200ms hours
+    run timeout --foreground -s TERM 3 "$TREEMILL" hash --progress=json --progress-interval=200ms hours
     check "the total is known ahead" holds 'map(select(.event == "status" and .totals_final and
         .files_total == 504 and .bytes_total > 3600e9)) | length > 2' err
     check "not from the first moment" holds 'map(select(.event == "status")) | .[0] |

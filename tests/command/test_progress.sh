@@ -194,16 +194,30 @@ check "eight lines of data" [ "$(screen | grep -Ec '^[0-9a-f]{64}  tree/[1-8]$')
 close_terminal
 
 # What is written, byte by byte.
-record() { # SECONDS COMMAND: in a terminal of its own; into the file raw
+record() { # SECONDS COMMAND: in a terminal of its own, in its foreground; into the file raw
     status=0
-    script -qefc "timeout -s TERM $1 $2" /dev/null </dev/null >raw 2>err || status=$?
+    script -qefc "exec timeout --foreground -s TERM $1 $2" /dev/null </dev/null >raw 2>err || status=$?
+}
+record_until() { # PATTERN COMMAND: as record, until the pattern is there, for a long time
+    local recorder
+    : >raw
+    script -qefc "exec timeout --foreground -s TERM 60 $2" /dev/null </dev/null >raw 2>err &
+    recorder=$!
+    for _ in {1..1200}; do
+        grep -qE "$1" raw && break
+        kill -0 "$recorder" 2>>kill.err || break
+        sleep 0.05
+    done
+    pkill -TERM -f "^[.]/t ${2#*./t }\$"
+    status=0
+    wait "$recorder" || status=$?
 }
 escapes() {
     grep -c $'\033' raw
 }
-record 2 "env TERM=dumb ./t hash -o dumb --progress-interval=200ms hours"
-check "lines on a terminal that cannot draw: $(grep -c '^hash: ' raw)" \
-    [ "$(grep -Ec '^hash: .*files, .*/s, mean .*, ETA .*, elapsed .*; .*hole' raw)" -ge 2 ]
+a_line='^hash: .*files, .*/s, mean .*, ETA .*, elapsed .*; .*hole'
+record_until "$a_line" "env TERM=dumb ./t hash -o dumb --progress-interval=200ms hours"
+check "lines on a terminal that cannot draw" [ "$(grep -Ec "$a_line" raw)" -ge 1 ]
 check "and no control characters" [ "$(escapes)" -eq 0 ]
 record 1 "env TERM=dumb ./t hash -o dumb hours"
 check "now and then only" [ "$(grep -c '^hash: ' raw)" -eq 0 ]
@@ -214,34 +228,45 @@ check "none with --progress=never" [ "$(escapes)" -eq 0 ]
 record 2 "env TERM=xterm ./t hash --json hours"
 check "none among events" [ "$(escapes)" -eq 0 ]
 
-# What cannot be shown is not sent.
-record 1 "env LC_ALL=C TERM=xterm ./t hash -o ascii hours"
-check "a bound in ASCII" grep -q '300/>=' raw
+# What cannot be shown is not sent. The end of the list is to come, so its total is a bound.
+record_until '2/>=2' "env LC_ALL=C TERM=xterm ./t hash --files-from=names -o ascii" &
+exec 5<>names
+printf 'tree/%s\n' 1 2 >&5
+wait $!
+check "a bound in ASCII" grep -q '2/>=2' raw
 check "nothing but ASCII" [ "$(LC_ALL=C grep -c $'[\x80-\xff]' raw)" -eq 0 ]
-record 1 "env LC_ALL=C.UTF-8 TERM=xterm ./t hash -o utf8 hours"
-check "a bound in UTF-8" grep -q '300/≥' raw
+record_until '2/≥2' "env LC_ALL=C.UTF-8 TERM=xterm ./t hash --files-from=names -o utf8" &
+printf 'tree/%s\n' 1 2 >&5
+wait $!
+check "a bound in UTF-8" grep -q '2/≥2' raw
+exec 5>&-
 
 # Colours: of errors only, and as asked for; of the bar, and of the summary of a job that ends.
 red=$'\033\\[31m1 error'
 is_red() {
     grep -q "$red" raw
 }
-for tree in hours tree; do
-    for case in "1:TERM=xterm" "0:NO_COLOR=1 TERM=xterm" "0:TERM=dumb"; do
-        [ "$tree${case#*:}" != hoursTERM=dumb ] || continue # no bar
-        record 3 "env ${case#*:} ./t hash -f -o color nowhere $tree"
-        check "red or not, $tree, $case" [ "$(is_red && echo 1 || echo 0)" = "${case%%:*}" ]
-        record 3 "env ${case#*:} ./t hash -f -o color --color=never nowhere $tree"
-        check "never red, $tree, $case" [ "$(is_red && echo 1 || echo 0)" = 0 ]
-        record 3 "env ${case#*:} ./t hash -f -o color --color=always nowhere $tree"
-        check "always red, $tree, $case" is_red
-    done
+for case in "1:TERM=xterm" "0:NO_COLOR=1 TERM=xterm"; do
+    record_until '1 error.*ETA|ETA.*1 error' "env ${case#*:} ./t hash -f -o color nowhere hours"
+    check "a bar red or not, $case" [ "$(is_red && echo 1 || echo 0)" = "${case%%:*}" ]
+    record_until '1 error.*ETA|ETA.*1 error' "env ${case#*:} ./t hash -f -o color --color=never nowhere hours"
+    check "a bar never red, $case" [ "$(is_red && echo 1 || echo 0)" = 0 ]
+    record_until "ETA.*$red|$red.*ETA" "env ${case#*:} ./t hash -f -o color --color=always nowhere hours"
+    check "a bar always red, $case" is_red
+done
+for case in "1:TERM=xterm" "0:NO_COLOR=1 TERM=xterm" "0:TERM=dumb"; do
+    record 60 "env ${case#*:} ./t hash -f -o color nowhere tree"
+    check "red or not, $case" [ "$(is_red && echo 1 || echo 0)" = "${case%%:*}" ]
+    record 60 "env ${case#*:} ./t hash -f -o color --color=never nowhere tree"
+    check "never red, $case" [ "$(is_red && echo 1 || echo 0)" = 0 ]
+    record 60 "env ${case#*:} ./t hash -f -o color --color=always nowhere tree"
+    check "always red, $case" is_red
 done
 
 # No terminal: nothing but the summary; lines, if they are asked for.
 run "$TREEMILL" hash -o plain tree
 check "the summary alone" ends 0 'hashed 300 files, 45.2 kB in .*'
-run timeout -s TERM 2 "$TREEMILL" hash --progress=always --progress-interval=200ms -o lines hours
+run timeout --foreground -s TERM 2 "$TREEMILL" hash --progress=always --progress-interval=200ms -o lines hours
 check "lines: $(grep -c '^hash: ' err)" [ "$(grep -c '^hash: ' err)" -ge 3 ]
 check "plain ones" [ "$(grep -c $'\033' err)$(grep -c $'\r' err)" = 00 ]
 

@@ -128,9 +128,11 @@ for model in "${models[@]}"; do
         HUP*) wanted=129 ;;
         *) wanted=143 ;;
         esac
-        for signal in $signals; do kill -s "$signal" "$pid" 2>/dev/null; done
+        for signal in $signals; do
+            kill -s "$signal" "$pid" 2>/dev/null
+            sleep 0.15 # sooner, it would be taken for the first one
+        done
         check "$signals: ends $model" ended 60
-        # Signals that are sent at once arrive in the order of their numbers: HUP, INT, TERM.
         check "$signals: 128+N $model" [ "$status" = "$wanted" ]
         check "$signals: no file $model" nothing_left
         [[ $signals == *USR1* ]] || check "$signals: silent $model" [ ! -s err ]
@@ -142,10 +144,19 @@ check "works before it hangs again" soon 60 works
 # shellcheck disable=SC2046  # numbers
 with_processes && kill -STOP $(workers)
 kill -INT "$pid"
+sleep 0.15
 kill -INT "$pid" 2>/dev/null
 check "hanging workers, two signals: ends" ended 60
 check "hanging workers, two signals: 128+N" [ "$status" = 130 ]
 check "hanging workers, two signals: no file" nothing_left
+
+# timeout(1) signals its child, and then its child's group: that is one order, and the job ends in peace.
+for number in {1..8}; do
+    status=0
+    timeout -s TERM 0.3 "$TREEMILL" hash --progress=never $model_threads -o results/new tree >out 2>err || status=$?
+    check "timeout $number" [ "$status" -eq 124 ]
+    check "timeout $number: its summary" grep -q '^treemill: interrupted: hashed' err
+done
 
 # A status when asked for, and on it goes.
 lines() { # COUNT: that many lines of messages are there
