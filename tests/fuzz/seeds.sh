@@ -114,7 +114,7 @@ if has zip; then
     zip -qry zip.zip tree && put_zip zip.zip
     zip -qry0 zip-stored.zip tree && put_zip zip-stored.zip
     zip -qry -fz zip-64.zip tree && put_zip zip-64.zip
-    zip -qry - tree | cat >zip-streamed.zip && put_zip zip-streamed.zip
+    zip -qr - tree | cat >zip-streamed.zip && put_zip zip-streamed.zip
     zip -qry - word | cat text - >zip-behind.zip && put_zip zip-behind.zip
     echo 'a comment' | zip -qz -r zip-comment.zip tree >/dev/null && put_zip zip-comment.zip
     zip -q -P secret zip-encrypted.zip word && put_zip zip-encrypted.zip

@@ -63,6 +63,7 @@ static void make_tree(void)
 /* What is expected of a tool's archives besides names and data. */
 struct expectation {
     bool modes, times;
+    bool no_links; /* there are none in it */
 };
 
 struct checking {
@@ -131,7 +132,7 @@ static void check_archive(struct expectation expectation)
         ck_assert_int_eq(read_archive(&reading), 0);
         ck_assert_uint_eq(reading.entries, reading.records);
         ck_assert_uint_eq(checking.files, SMALL_FILES + 16);
-        ck_assert_uint_eq(checking.links, 2);
+        ck_assert_uint_eq(checking.links, expectation.no_links ? 0 : 2);
         ck_assert_uint_ge(checking.directories, 2);
         if (rows[i].block_bytes == BLOCK)
             ck_assert_uint_eq(checking.streams, 6);
@@ -139,6 +140,7 @@ static void check_archive(struct expectation expectation)
     close(fd);
 }
 
+/* Debian 12's zip before its update 3.0-13+deb12u1 writes no links into a pipe. */
 static const struct {
     const char *tool, *command;
     struct expectation expectation;
@@ -146,8 +148,8 @@ static const struct {
     {"zip", "zip -qry a.zip tree", {true, true}},
     {"zip", "zip -qry0 a.zip tree", {true, true}},
     {"zip", "zip -qry -fz a.zip tree", {true, true}},
-    {"zip", "zip -qry - tree | cat >a.zip", {true, true}},
-    {"zip", "zip -qry -fz - tree | cat >a.zip", {true, true}},
+    {"zip", "find tree ! -type l | zip -q -@ - | cat >a.zip", {true, true, .no_links = true}},
+    {"zip", "find tree ! -type l | zip -q -fz -@ - | cat >a.zip", {true, true, .no_links = true}},
     {"zip", "zip -qryX a.zip tree", {true, true}},
     {"zip", "zip -qry a.zip tree && echo 'a comment' | zip -qz a.zip", {true, true}},
     /* Entries that are replaced leave the others in place. */
@@ -404,7 +406,7 @@ START_TEST(under_every_model)
     if (!is_available(&shapes[_i]) || shapes[_i].paired)
         return;
     make_tree();
-    if (!run_tool("zip", "zip -qry - tree | cat >a.zip"))
+    if (!run_tool("zip", "find tree ! -type l | zip -q -@ - | cat >a.zip"))
         return;
     int fd = open("a.zip", O_RDONLY);
     lane_job = (struct unzip_job){.fd = fd, .shape = batch_shape_of(BLOCK, 32, 0)};
