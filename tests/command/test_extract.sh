@@ -176,7 +176,13 @@ fi
 
 # zip and 7z.
 if has zip; then
-    for options in -r -r0 -r9 "-r -fz" "-r -fd" "-r -Z bzip2"; do
+    streamed=("-r -fd")
+    if ! (ln -s nowhere link && zip -q -y - link | cat >link.zip && unzip -tqq link.zip) >zip.out 2>&1; then
+        # Debian's does from 3.0-13+deb12u1 on.
+        left_out "zip writes no symbolic links into a pipe here"
+        streamed=()
+    fi
+    for options in -r -r0 -r9 "-r -fz" "-r -Z bzip2" "${streamed[@]}"; do
         rm -f z.zip
         # shellcheck disable=SC2086  # options are words
         zip -q -y -X $options z.zip tree 2>err || fail "zip $options"
@@ -184,9 +190,14 @@ if has zip; then
         same "zip $options" tree "$no_fraction;$no_links;$no_owners"
     done
     # Written to a pipe: sizes behind the data; read from one: without the directory at its end.
-    zip -q -y -X -r - tree 2>err | cat >z.zip
-    extract "zip from a pipe" z.zip
-    same "zip from a pipe" tree "$no_fraction;$no_links;$no_owners"
+    if [ ${#streamed[@]} -gt 0 ]; then
+        zip -q -y -X -r - tree 2>err | cat >z.zip
+        extract "zip from a pipe" z.zip
+        same "zip from a pipe" tree "$no_fraction;$no_links;$no_owners"
+    else
+        rm z.zip
+        zip -q -y -X -r z.zip tree
+    fi
     clean
     run bash -c 'cat z.zip | "$TREEMILL" extract -q -p -C x -'
     check "zip, to a pipe: links are unknown" ends 0 '-: no file: modes and symbolic links, .*'
