@@ -1,6 +1,7 @@
 /* --help of the program and of the verbs, --version, and the dump of the tables. */
 #include "cli/options.h"
 #include "cli/options_private.h"
+#include "pipeline/io_loop.h"
 #include "stages/archive.h"
 #include "stages/codec.h"
 #include "stages/digest.h"
@@ -267,6 +268,7 @@ void options_print_version(FILE *stream)
     for (enum codec_engine engine = CODEC_ENGINE_AUTO + 1; engine < CODEC_ENGINE_COUNT; engine++)
         print_library(stream, codec_engine_library(engine));
     print_library(stream, tar_library());
+    print_library(stream, io_uring_engine.library);
 }
 
 static void print_table_option(FILE *stream, const char *verb, const struct option_row *row)

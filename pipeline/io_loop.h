@@ -45,6 +45,7 @@ struct io_loop_setup {
 struct io_engine {
     enum io_kind id;
     const char *name;
+    const char *library; /* and the version of it that this was built with; NULL: none */
     /* 0; or -errno, and why it cannot be used here. Any thread. */
     int (*probe)(char *why, size_t why_bytes);
     /* In the thread that will use it. 0 or -errno. */

@@ -463,6 +463,7 @@ static void uring_wait(struct io_loop *loop)
 const struct io_engine io_uring_engine = {
     .id = IO_URING,
     .name = "uring",
+    .library = "liburing " LIBURING_VERSION,
     .probe = uring_probe,
     .create = uring_create,
     .destroy = uring_destroy,

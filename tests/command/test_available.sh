@@ -85,7 +85,7 @@ fi
 run "$TREEMILL" --version
 check "--version" [ "$status" -eq 0 ]
 check "--version begins with the program's own" grep -Eqx 'treemill [0-9]+\.[0-9]+\.[0-9]+' out
-for library in OpenSSL xxhash ISA-L libdeflate zlib libzstd libarchive; do
+for library in OpenSSL xxhash ISA-L libdeflate zlib libzstd libarchive liburing; do
     check "--version names $library" grep -Eqx "  $library [0-9.]+" out
 done
 
