@@ -153,6 +153,7 @@ check "hanging workers, two signals: no file" nothing_left
 # timeout(1) signals its child, and then its child's group: that is one order, and the job ends in peace.
 for number in {1..8}; do
     status=0
+    # shellcheck disable=SC2086  # options are words
     timeout -s TERM 0.3 "$TREEMILL" hash --progress=never $model_threads -o results/new tree >out 2>err || status=$?
     check "timeout $number" [ "$status" -eq 124 ]
     check "timeout $number: its summary" grep -q '^treemill: interrupted: hashed' err
