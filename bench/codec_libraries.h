@@ -137,12 +137,21 @@ static inline bool libdeflate_decompress(void *state, const void *input, size_t 
 
 /* zstd. */
 
+static inline bool zstd_set(ZSTD_CCtx *context, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value));
+}
+
+/* With the tables that treemill uses at level 3, which are faster: they make the limit. */
 static inline void *zstd_open(int level)
 {
     ZSTD_CCtx *context = ZSTD_createCCtx();
+    bool tuned = level == 3;
 
-    if (context == NULL || ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)))
+    if (context == NULL || !zstd_set(context, ZSTD_c_checksumFlag, 1) ||
+        !zstd_set(context, ZSTD_c_compressionLevel, level) ||
+        (tuned && !zstd_set(context, ZSTD_c_hashLog, 16)) ||
+        (tuned && !zstd_set(context, ZSTD_c_chainLog, 15)))
         return NULL;
     return context;
 }
