@@ -177,6 +177,8 @@ bool job_open_output(struct job *job, const char *path, struct output **output);
 /* Whether what a job writes besides its files goes to places of their own; `to_stdout`: its data
  * goes to standard output. False: said why. */
 bool job_check_outputs(struct job *job, bool to_stdout);
+/* Goes to options->directory, if that is given: before there are threads. False: said why. */
+bool job_enter_directory(struct job *job);
 /* Of a job that writes many files below options->output, if that is given: it is there, and what
  * is in it is no input. False: said why. */
 bool job_make_output_directory(struct job *job);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/job.h"
 #include "stages/batch.h"
@@ -44,6 +45,15 @@ bool job_check_outputs(struct job *job, bool to_stdout)
         return false;
     }
     return true;
+}
+
+bool job_enter_directory(struct job *job)
+{
+    const char *path = job->options->directory;
+    if (!path || chdir(path) == 0)
+        return true;
+    job_fatal(job, path, fault_system(TM_OP_OPEN, errno));
+    return false;
 }
 
 bool job_make_output_directory(struct job *job)

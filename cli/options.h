@@ -171,6 +171,8 @@ struct options {
 
     const char *archive; /* verify: whose members are checked; NULL: files */
     const char *directory;
+    char **resolved; /* owned: paths of other options, see cli/absolute_paths.h */
+    size_t resolved_count;
     bool status, strict, ignore_missing, warn;
     int extra; /* enum extra_policy */
 

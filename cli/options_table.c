@@ -160,6 +160,9 @@ static const struct option_row option_table[] = {
     {.name = "null", .letter = '0', .verbs = BIT(VERB_LIST), .group = GROUP_OUTPUT,
      .kind = OPTION_FLAG, .offset = FIELD(null_separated),
      .help = "names end with a NUL byte and are printed as they are"},
+    {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = HASH | CREATE | VERIFY,
+     .group = GROUP_SELECTION, .kind = OPTION_STRING, .offset = FIELD(directory),
+     .complete = COMPLETE_DIRECTORY, .help = "files are named from DIR; lists and outputs are not"},
     {.name = "null", .letter = '0', .verbs = WALKS, .group = GROUP_SELECTION, .kind = OPTION_FLAG,
      .offset = FIELD(null_separated), .help = "paths of --files-from end with a NUL byte"},
     {.name = "one-file-system", .letter = 'x', .verbs = TREES, .group = GROUP_SELECTION,
@@ -216,9 +219,6 @@ static const struct option_row option_table[] = {
             "when the archive has been read; of several members of one name the last one counts, "
             "and a hard link is what its target is. Memory is needed for each line and each "
             "member, some 300 bytes for both."},
-    {.name = "directory", .letter = 'C', .argument = "DIR", .verbs = VERIFY,
-     .group = GROUP_CHECK, .kind = OPTION_STRING, .offset = FIELD(directory),
-     .complete = COMPLETE_DIRECTORY, .help = "names in manifests are relative to DIR"},
     {.name = "status", .verbs = VERIFY, .group = GROUP_CHECK, .kind = OPTION_FLAG,
      .offset = FIELD(status), .help = "print nothing; the exit status tells"},
     {.name = "quiet", .letter = 'q', .verbs = VERIFY, .group = GROUP_CHECK, .kind = OPTION_FLAG,

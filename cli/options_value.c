@@ -229,7 +229,12 @@ void options_release(struct options *options)
     free(options->operands.items);
     free(options->rules.items);
     free(options->files_from.items);
+    for (size_t i = 0; i < options->resolved_count; i++)
+        free(options->resolved[i]);
+    free(options->resolved);
     options->operands = (struct option_list){0};
     options->rules = (struct option_rules){0};
     options->files_from = (struct option_list){0};
+    options->resolved = NULL;
+    options->resolved_count = 0;
 }

@@ -278,7 +278,8 @@ int verb_create(const struct options *options)
     verb.inputs.output = options->operands.items[0];
     verb.inputs.operands.items++;
     verb.inputs.operands.count--;
-    if (!job_begin(&verb.job, &verb.inputs, "create", "archived") || !prepare(&verb))
+    if (!job_begin(&verb.job, &verb.inputs, "create", "archived") ||
+        !job_enter_directory(&verb.job) || !prepare(&verb))
         return job_end(&verb.job);
     int error =
         names_create(&verb.inputs, verb.hash.algorithms, verb.job.report, &names, &failed_path);

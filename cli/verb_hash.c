@@ -193,7 +193,8 @@ int verb_hash(const struct options *options)
     static struct hash_verb verb; /* large; one job a process */
     struct names *names = NULL;
     const char *failed_path = NULL;
-    if (!job_begin(&verb.job, options, "hash", "hashed") || !prepare(&verb, options))
+    if (!job_begin(&verb.job, options, "hash", "hashed") || !job_enter_directory(&verb.job) ||
+        !prepare(&verb, options))
         return job_end(&verb.job);
     int error = names_create(options, verb.hash.algorithms, verb.job.report, &names, &failed_path);
     if (error)

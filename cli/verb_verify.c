@@ -1,6 +1,5 @@
 /* treemill verify: manifests ─▶ walk ─▶ read ─▶ hash ─▶ compare ─▶ results on standard output. */
 #include <errno.h>
-#include <unistd.h>
 
 #include "cli/extra.h"
 #include "cli/job.h"
@@ -90,10 +89,8 @@ static bool prepare(struct verify_verb *verb, const struct options *options)
         return false;
     }
     /* The manifests are open: from here on, names are relative to -C. */
-    if (options->directory && chdir(options->directory) < 0) {
-        job_fatal(&verb->job, options->directory, fault_system(TM_OP_OPEN, errno));
+    if (!job_enter_directory(&verb->job))
         return false;
-    }
     struct plan_request request = {
         .options = options,
         .hash = &verb->hash,
