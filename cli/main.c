@@ -110,8 +110,8 @@ int main(int argc, char **argv)
     char error[512];
     setlocale(LC_CTYPE, ""); /* to know whether the terminal shows UTF-8 */
     int failed = options_parse(argc, argv, getenv, &options, error, sizeof error);
-    if (!failed && options_make_paths_absolute(&options))
-        failed = snprintf(error, sizeof error, "the current directory: %s", strerror(errno));
+    if (!failed && (failed = options_make_paths_absolute(&options)))
+        snprintf(error, sizeof error, "the current directory: %s", strerror(-failed));
     if (failed) {
         fprintf(stderr, "treemill: %s\n", error);
         if (options.show_usage)

@@ -63,8 +63,8 @@ static const struct verb_row verb_table[VERB_COUNT] = {
                 "Leading slashes and what leads out of the tree (../) are not stored. What cannot "
                 "be read is left out and reported. The archive appears under its name when it is "
                 "complete, never in part.",
-         .common = {"directory", "format", "level", "exclude", "manifest", "reproducible", "force", "threads",
-                    "quiet", "help"},
+         .common = {"directory", "format", "level", "exclude", "manifest", "reproducible", "force",
+                    "threads", "quiet", "help"},
          .examples = {"treemill create src.tar.zst src", "A tree, compressed by all CPUs.",
                       "treemill create --manifest=photos.sha256 photos.tar photos",
                       "An archive and its members' checksums, in one read.",

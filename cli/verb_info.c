@@ -86,14 +86,15 @@ static void add_models(struct info *info)
     else
         add(info, "models", "processes", true, "forked workers on shared memory");
     static const char *const says[IO_KIND_COUNT] = {
-        [IO_URING] = "event loops that submit operations to rings, ",
+        [IO_URING] = "event loops that submit operations to rings",
         [IO_EPOLL] = "event loops that do what needs no waiting, and helper threads"};
     for (enum io_kind kind = IO_URING; kind < IO_KIND_COUNT; kind++) {
         char why[120];
         bool available = io_engine(kind)->probe(why, sizeof why) == 0;
         const char *library = io_engine(kind)->library;
-        add(info, "models", io_kind_name(kind), available, "%s%s", available ? says[kind] : why,
-            available && library ? library : "");
+        bool tells = available && library;
+        add(info, "models", io_kind_name(kind), available, "%s%s%s", available ? says[kind] : why,
+            tells ? ", " : "", tells ? library : "");
     }
 }
 

@@ -32,7 +32,7 @@ static bool is_set(ZSTD_CCtx *context, ZSTD_cParameter parameter, int value)
 /* The default level's own tables take 768 KiB: with 384 KiB they stay in a second-level cache beside
  * the block. Of a source tree's tar and of programs, in blocks of 2 MiB, that takes 0.84 of the time
  * and makes 0.8 to 1 % more. */
-static bool has_small_tables(ZSTD_CCtx *context)
+static bool use_small_tables(ZSTD_CCtx *context)
 {
     return is_set(context, ZSTD_c_hashLog, 16) && is_set(context, ZSTD_c_chainLog, 15);
 }
@@ -50,7 +50,7 @@ static int open_context(const struct codec_plan *plan, size_t block_bytes, void 
         good = is_set(context, ZSTD_c_enableLongDistanceMatching, 1) &&
                is_set(context, ZSTD_c_windowLog, (int)plan->request.long_log);
     else if (good && plan->engine_level == ZSTD_CLEVEL_DEFAULT)
-        good = has_small_tables(context);
+        good = use_small_tables(context);
     if (!good) {
         ZSTD_freeCCtx(context);
         return -EINVAL;
