@@ -20,7 +20,7 @@
 #   finish                   prints "N passed, M failed" and ends the script
 #
 # Options of the models that each test goes through: "${models[@]}"; the first, "", is the default.
-# Models with their counts, for single stages: "${stage_models[@]}".
+# The models of a single stage: "${stage_models[@]}"; with all their counts: "${counted_models[@]}".
 
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the scripts that source this file use these
@@ -37,8 +37,38 @@ has_model() {
     "$TREEMILL" info | grep -E "^  $1 +[^ ]" | grep -qv "not available"
 }
 
-# add_model NAME VALUE...: goes through `--read=VALUE`, too, if the model is to be had here
-add_model() {
+# With a sanitizer, which costs many times as much, a few have to do.
+list_models() {
+    case ${SANITIZE:-} in
+    "")
+        models=("" "$model_inline" "$model_threads" "$model_processes")
+        stage_models=(inline threads:7 processes:2)
+        counted_models=(inline {threads,processes}:{1,2,7})
+        add_models uring uring:16 processes:2,io=uring
+        add_models epoll epoll:16
+        has_model uring && counted_models+=(uring:1 uring:16 "uring:64,loops=7" "processes:2,io=uring")
+        has_model epoll && counted_models+=(epoll:1 epoll:16 "epoll:64,loops=7" "processes:2,io=epoll")
+        return
+        ;;
+    thread)
+        model_processes=$model_threads
+        models=("" "$model_threads")
+        stage_models=(threads:7)
+        add_models uring uring:64,loops=7
+        add_models epoll epoll:64,loops=7
+        ;;
+    *)
+        models=("" "$model_processes")
+        stage_models=(inline threads:2 processes:2)
+        add_models uring uring:16
+        add_models epoll processes:2,io=epoll
+        ;;
+    esac
+    counted_models=("${stage_models[@]}")
+}
+
+# add_models NAME VALUE...: what has a loop, if the model is to be had here
+add_models() {
     local name=$1 value
     shift
     has_model "$name" || return 0
@@ -46,23 +76,6 @@ add_model() {
         models+=("--read=$value")
         stage_models+=("$value")
     done
-}
-
-list_models() {
-    models=("" "$model_inline" "$model_threads")
-    stage_models=(inline threads:1 threads:2 threads:7)
-    if with_processes; then
-        models+=("$model_processes")
-        stage_models+=(processes:1 processes:2 processes:7)
-    else
-        model_processes=$model_threads
-    fi
-    add_model uring uring:1 uring:16 uring:64,loops=7
-    add_model epoll epoll:1 epoll:16 epoll:64,loops=7
-    if with_processes; then
-        add_model uring processes:2,io=uring
-        add_model epoll processes:2,io=epoll
-    fi
 }
 
 # ThreadSanitizer cannot see what is put in order by another process.

@@ -40,7 +40,7 @@ same() { # OPTION...: one suffix after the other, with and without a manifest
     check "the manifest of $suffix $*" cmp -s m want-sums
 }
 
-for model in "${stage_models[@]}"; do
+for model in "${counted_models[@]}"; do
     for stage in scan read hash compress write; do
         same "--$stage=$model"
     done

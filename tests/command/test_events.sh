@@ -148,7 +148,7 @@ check "a large stream is seen on its way" true_of watched 'map(select(.event == 
     select(. > 0.1 and . < 0.9)) | unique | length > 3'
 
 # What verify finds is told while it goes on.
-sed '1s/^./f/; 2s/$/-gone/' sums | sed '1s/^ff/f0/' >wrong
+sed -E '1s/^(.)/\1 /; 1s/^f /0/; 1s/^. /f/; 2s/$/-gone/' sums >wrong
 run "$TREEMILL" verify --quiet --progress-fd=9 wrong 9>watched
 check "one differs, one is missing" [ "$status $(jq -c 'select(.final) | .errors' watched)" = "1 2" ]
 check "the summary tells them apart" true_of watched \

@@ -64,11 +64,11 @@ same() { # OPTION...: one archive after the other
 }
 
 for stage in scan read hash compress write; do
-    for model in "${stage_models[@]}"; do
+    for model in "${counted_models[@]}"; do
         same "--$stage=$model"
     done
 done
-for model in "${stage_models[@]}"; do
+for model in "${counted_models[@]}"; do
     for _ in 1 2; do
         same --scan="$model" --read="$model" --hash="$model" --compress="$model" --write="$model"
     done

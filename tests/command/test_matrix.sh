@@ -11,7 +11,7 @@ make_trees() {
     mkdir -p "$work/small" "$work/large/deep/er"
     for i in $(seq 1 700); do
         name="$work/small/d$((i % 23))/e$((i % 7))"
-        mkdir -p "$name"
+        [ -d "$name" ] || mkdir -p "$name"
         head -c $((i * 37 % 5000)) /dev/urandom >"$name/f$i"
     done
     # Names that sort differently as paths than entry by entry.
@@ -41,7 +41,7 @@ for tree in small large; do
     reference "$tree" >"$work/$tree.expected"
     same "$tree"
     same "$tree" --block-size=8K
-    for model in "${stage_models[@]}"; do
+    for model in "${counted_models[@]}"; do
         same "$tree" --scan="$model" --read="$model" --hash="$model" --write="$model"
         same "$tree" --block-size=8K --stages="scan=$model;read=$model;hash=$model;write=$model"
         same "$tree" --block-size=8K --hash="$model" # reading follows, fused

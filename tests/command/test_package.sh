@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What users get: the release build by `cmake --install`, and as a Debian package that is inspected,
-# installed below a directory by dpkg, run, and removed without a trace.
+# What users get: the release build, whose tests are compiled without the means to disturb it; by
+# `cmake --install`, and as a Debian package that is inspected, installed below a directory by dpkg,
+# run, and removed without a trace.
 # shellcheck source=tests/command/lib.sh
 . "$(dirname "$0")/lib.sh"
 [ -z "${SANITIZE:-}" ] || skip "the package is one of the release build, not of sanitizers"
@@ -12,7 +13,7 @@ done
 mapfile -t verbs < <("$TREEMILL" help --table | sed -n 's/^verb\t//p')
 
 build() {
-    (cd "$SOURCE" && nice cmake --preset release -B "$work/build" -DBUILD_TESTING=OFF) &&
+    (cd "$SOURCE" && nice cmake --preset release -B "$work/build") &&
         nice cmake --build "$work/build"
 }
 if ! build >out 2>err; then

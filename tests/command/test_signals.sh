@@ -58,6 +58,10 @@ works() { # it has read something: the time of all its processes is more than a 
     [ "$ticks" -ge 10 ]
 }
 
+drained() { # what was written into the pipe 5 has been read
+    ! read -r -t 0 -u 5
+}
+
 nothing_left() {
     [ -z "$(ls -A results)" ]
 }
@@ -86,7 +90,7 @@ for model in "${models[@]}"; do
     # shellcheck disable=SC2086  # options are words
     start -q $model --files-from=idle -o results/new
     echo tree/1 >&5
-    sleep 0.3
+    check "the name is read $model" soon 60 drained
     interrupt "waiting for names $model" TERM 143 ""
     # shellcheck disable=SC2086  # options are words
     start -q $model --files-from=idle
@@ -95,13 +99,14 @@ for model in "${models[@]}"; do
     interrupt "waiting for more names $model" INT 130 ""
     # shellcheck disable=SC2086  # options are words
     start -q $model -o results/new tree/1 - <idle
-    sleep 0.3
+    echo data >&5
+    check "the input is read $model" soon 60 drained
     interrupt "hashing an idle input $model" INT 130 -
     # shellcheck disable=SC2086  # options are words
     "$TREEMILL" verify -q $model - <idle >out 2>err &
     pid=$!
     cat first >&5
-    sleep 0.3
+    check "the list is read $model" soon 60 drained
     interrupt "verifying by an idle manifest $model" TERM 143 ""
     exec 5>&-
 done
@@ -151,10 +156,10 @@ check "hanging workers, two signals: 128+N" [ "$status" = 130 ]
 check "hanging workers, two signals: no file" nothing_left
 
 # timeout(1) signals its child, and then its child's group: that is one order, and the job ends in peace.
-for number in {1..8}; do
+for number in {1..5}; do
     status=0
     # shellcheck disable=SC2086  # options are words
-    timeout -s TERM 0.3 "$TREEMILL" hash --progress=never $model_threads -o results/new tree >out 2>err || status=$?
+    timeout -s TERM 1 "$TREEMILL" hash --progress=never $model_threads -o results/new tree >out 2>err || status=$?
     check "timeout $number" [ "$status" -eq 124 ]
     check "timeout $number: its summary" grep -q '^treemill: interrupted: hashed' err
 done
@@ -183,12 +188,13 @@ done
 exec 5<>idle
 start --dry-run --files-from=idle
 echo tree/1 >&5
-sleep 0.3
-kill -USR1 "$pid"
-check "a status of a dry run" soon 5 lines 1
-check "it counts what was listed" grep -q '^hash: 1/.*1 files' err
+check "the dry run reads a name" soon 60 drained
+counts() { # what was listed, in the status that is asked for
+    kill -USR1 "$pid" && grep -q '^hash: 1/.*1 files' err
+}
+check "a status of a dry run" soon 60 counts
 kill -TERM "$pid"
-check "the dry run is ended" ended 5
+check "the dry run is ended" ended 60
 check "by TERM" [ "$status" -eq 143 ]
 exec 5>&-
 mkdir -p many
@@ -219,7 +225,7 @@ done
 trap '' HUP
 start -q -o results/new tree
 trap - HUP
-sleep 0.3
+check "works under nohup" soon 60 works
 kill -HUP "$pid"
 sleep 0.3
 check "HUP is ignored" kill -0 "$pid"

@@ -1,5 +1,6 @@
 /* Archives that are cut, changed or encrypted: an error is said, and nothing crashes. */
 #include "tests/unit/foreign_reading.h"
+#include "tests/unit/rounds.h"
 
 /* Cut by one byte, each of these is known to be cut: the others end in what nobody reads. */
 static const struct {
@@ -144,7 +145,7 @@ START_TEST(mutated)
     /* Always the same one: ext4 waits for the disk when a file that was cut is written and closed.
      */
     int fd = open("mutated", O_RDWR | O_CREAT, 0600), failures = 0;
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < ROUNDS(300); round++) {
         memcpy(changed, archive, bytes);
         mutate(changed, bytes, &state);
         ck_assert_int_eq(pwrite(fd, changed, bytes, 0), (ssize_t)bytes);

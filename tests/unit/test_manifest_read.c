@@ -7,6 +7,7 @@
 
 #include "stages/manifest.h"
 #include "tests/unit/manifest_cases.h"
+#include "tests/unit/rounds.h"
 
 /* A manifest in memory, given out in pieces; with `pauses`, nothing comes every other time. */
 struct source {
@@ -206,7 +207,7 @@ START_TEST(any_bytes)
 {
     uint64_t state = 4711;
     char text[600];
-    for (int round = 0; round < 60000; round++) {
+    for (int round = 0; round < ROUNDS(60000); round++) {
         size_t c = (size_t)(state % (sizeof cases / sizeof *cases));
         size_t bytes = cases[c].bytes < sizeof text ? cases[c].bytes : sizeof text;
         memcpy(text, cases[c].text, bytes);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/index_payload.h"
+#include "tests/unit/rounds.h"
 
 #define DATA_END 1000
 
@@ -246,7 +247,7 @@ START_TEST(payloads_of_random_changes)
     struct member_index *index;
     unsigned taken = 0;
     srandom(1);
-    for (unsigned round = 0; round < 20000; round++) {
+    for (unsigned round = 0; round < ROUNDS(20000); round++) {
         payload.used = 0;
         payload_begin(&payload, DATA_END);
         for (unsigned i = 0; i < 12; i++)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tests/unit/index_payload.h"
+#include "tests/unit/rounds.h"
 
 #define BLOCK_BYTES 100 /* what stands for a block before the index */
 
@@ -361,7 +362,7 @@ START_TEST(files_of_random_changes)
 {
     unsigned taken = 0;
     srandom(1);
-    for (unsigned round = 0; round < 4000; round++) {
+    for (unsigned round = 0; round < ROUNDS(4000); round++) {
         struct file file;
         struct member_index *index;
         make(&file, round % 2 ? CODEC_GZIP : CODEC_ZSTD, 2 + round % 9, short_name);

@@ -5,6 +5,7 @@
 
 #include "cli/progress.h"
 #include "stages/text.h"
+#include "tests/unit/rounds.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -251,7 +252,7 @@ static void expect_narrow_lines(const char *frame, unsigned columns, unsigned ro
 START_TEST(no_frame_is_too_wide_or_overruns)
 {
     uint32_t state = 7;
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < ROUNDS(20000); round++) {
         struct progress_view view = sample_view;
         uint64_t random[6];
         for (int i = 0; i < 6; i++) {

@@ -6,6 +6,7 @@
 
 #include "stages/sha256.h"
 #include "stages/sha256_stream.h"
+#include "tests/unit/rounds.h"
 
 #define DATA_BYTES 9000
 
@@ -32,7 +33,7 @@ static void expect(enum digest_id id, struct sha256_stream *stream, const uint8_
 
 START_TEST(one_stream)
 {
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < ROUNDS(20000); round++) {
         enum digest_id id = ids[round % 2];
         size_t bytes = random_below(round % 3 ? 300 : DATA_BYTES);
         struct sha256_stream stream;
@@ -51,7 +52,7 @@ END_TEST
 /* Pieces of any two lengths, none included, and sometimes of one stream alone. */
 START_TEST(two_streams)
 {
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < ROUNDS(20000); round++) {
         enum digest_id id = ids[round % 2];
         struct sha256_stream stream[2];
         size_t bytes[2], done[2] = {0};

@@ -1,5 +1,6 @@
 /* stages/unzip: archives that are broken, or lie about sizes and counts. Memory stays where it
  * should (run under AddressSanitizer). */
+#include "tests/unit/rounds.h"
 #include "tests/unit/unzip_originals.h"
 
 static void make_archive(void)
@@ -53,7 +54,7 @@ START_TEST(many_bytes_changed)
     struct outcome outcome;
     uint32_t random = (uint32_t)_i + 1;
     make_archive();
-    for (int round = 0; round < 1000; round++) {
+    for (int round = 0; round < ROUNDS(1000); round++) {
         made_file(fd, &pack);
         for (int change = 0; change < 1 + round % 7; change++) {
             random = random * 1664525 + 1013904223;
