@@ -71,6 +71,8 @@ bool job_make_output_directory(struct job *job)
     }
     if (!error && stat(path, &status) < 0)
         error = -errno;
+    if (!error && !S_ISDIR(status.st_mode))
+        error = -ENOTDIR;
     if (error) {
         job_fatal(job, path, fault_system(TM_OP_CREATE, error));
         return false;

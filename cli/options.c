@@ -201,12 +201,12 @@ static int parse_long(struct parser *parser, const char *word)
     return apply(parser, row, label, value, false);
 }
 
-/* -6, -19: the level, as in gzip and zstd. */
-static const struct option_row *level_row(const struct parser *parser, const char *word)
+/* -6, -19, -9kf: the level, as in gzip and zstd. */
+static const struct option_row *level_row(const struct parser *parser, char digit)
 {
     size_t count;
     const struct option_row *rows = options_rows(&count);
-    if (word[1] < '1' || word[1] > '9' || word[1 + strspn(word + 1, "0123456789")])
+    if (digit < '1' || digit > '9')
         return NULL;
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].name, "level") == 0 && option_serves(&rows[i], parser->verb))
@@ -220,12 +220,18 @@ static int parse_letters(struct parser *parser, const char *word)
     size_t count;
     const struct option_row *rows = options_rows(&count);
     char label[80];
-    const struct option_row *level = level_row(parser, word);
 
-    if (level)
-        return apply(parser, level, word, word + 1, false);
     for (const char *letter = word + 1; *letter; letter++) {
-        const struct option_row *row = NULL;
+        const struct option_row *row = level_row(parser, *letter);
+        if (row) {
+            int digits = (int)strspn(letter, "0123456789");
+            snprintf(label, sizeof label, "-%.*s", digits, letter);
+            int error = apply(parser, row, label, label + 1, false);
+            if (error)
+                return error;
+            letter += digits - 1;
+            continue;
+        }
         for (size_t i = 0; i < count && !row; i++) {
             if (rows[i].letter == *letter && option_serves(&rows[i], parser->verb))
                 row = &rows[i];

@@ -191,6 +191,10 @@ static bool choose_output(struct compress_verb *verb)
         job_usage(&verb->job, "standard output goes with neither --output nor --remove-source");
         return false;
     }
+    if (verb->to_stdout && options->only_smaller) {
+        job_usage(&verb->job, "--only-smaller needs output files: standard output has no way back");
+        return false;
+    }
     if (verb->to_stdout && !options->force && isatty(STDOUT_FILENO)) {
         job_usage(&verb->job, "compressed data is not written to a terminal (--force does it)");
         return false;

@@ -68,7 +68,7 @@ static int take_record(struct create_verb *verb, const struct item_view *view, u
     if (batch_is_chunk(view) && fault_is_set(verb->stream_fault))
         file->fault = verb->stream_fault; /* of a chunk before the last, which alone is reported */
     if (file->fault.kind == TM_FAULT_OUTPUT) {
-        report_warning(job->report, batch_path(view, file), "left out: it is the archive itself");
+        report_warning(job->report, batch_path(view, file), "left out: it is what this job writes");
         return 0;
     }
     if (file->flags & FILE_NO_ATTRIBUTES)
@@ -202,6 +202,10 @@ static bool prepare(struct create_verb *verb)
     verb->job.fail_fast_is_fatal = true;
     verb->job.all_kinds = true;
     verb->job.sandbox.looks_up_names = !options->numeric_owner && !options->reproducible;
+    if (job_reads_standard_input(options)) {
+        job_usage(&verb->job, "standard input cannot be a member; a file of that name is ./-");
+        return false;
+    }
     if (!options->dry_run && !job_check_outputs(&verb->job, strcmp(options->output, "-") == 0))
         return false;
     if (archive_out_choose(options, &verb->pack, error_text, sizeof error_text)) {

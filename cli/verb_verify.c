@@ -63,12 +63,18 @@ static int take_record(struct verify_verb *verb, const struct item_view *view,
     return is_end ? verdict_unreadable(&verb->verdicts, path, file->path_bytes) : 0;
 }
 
+/* --fail-fast: the first that fails is the last one told of. */
+static bool is_enough(const struct verify_verb *verb)
+{
+    return verb->job.options->fail_fast && graph_is_cancelled(verb->job.graph);
+}
+
 static int take_batch(void *context, const struct item_view *view)
 {
     struct verify_verb *verb = context;
     const struct batch *batch = batch_of(view);
     int error = 0;
-    for (unsigned i = 0; i < batch->file_count && !error; i++)
+    for (unsigned i = 0; i < batch->file_count && !error && !is_enough(verb); i++)
         error = take_record(verb, view, &batch->file[i]);
     return job_end_batch(&verb->job, view, error);
 }

@@ -269,7 +269,10 @@ static bool test_kind(struct archive_test *test, enum foreign_kind kind, bool ca
 {
     switch (kind) {
     case FOREIGN_TAR:
-        return test_stream(test, true, NULL, read_plain);
+        if (!test_stream(test, true, NULL, read_plain))
+            return false;
+        test->verdict->is_zeros = !test->members;
+        return true;
     case FOREIGN_FILTERED_TAR:
         return test_filtered(test, true);
     case FOREIGN_ZIP:

@@ -24,7 +24,8 @@ struct archive_verdict {
     struct tm_fault fault; /* TM_FAULT_FORMAT: it is nothing that is known */
     uint64_t bytes;        /* that came out of it */
     bool has_no_end;       /* a tar without the mark of its end */
-    bool is_doubtful;      /* bad, but perhaps nothing of that kind: few of its bytes said so */
+    bool is_zeros;    /* which are a tar without members, if they are not what a crash has left */
+    bool is_doubtful; /* bad, but perhaps nothing of that kind: few of its bytes said so */
     char text[ARCHIVE_VERDICT_TEXT]; /* what the reader says was wrong, or "" */
 };
 

@@ -211,14 +211,25 @@ static void fail_test(struct expander *expander, const struct item_view *view,
     fail(expander, file, verdict_of(expander, view)->fault, chain);
 }
 
+/* Zeros that are no tar by their name. */
+static bool is_lost(const struct archive_verdict *verdict, const char *path, size_t bytes)
+{
+    bool is_tar = bytes > 4 && memcmp(path + bytes - 4, ".tar", 4) == 0;
+    return verdict->is_zeros && !is_tar &&
+           (placing_knows(path, bytes) || archive_test_knows(path, bytes));
+}
+
 /* It is nothing that is decompressed here. */
 static void test_archive(struct expander *expander, const struct item_view *view,
                          struct file_record *file, struct io_chain *chain)
 {
     struct archive_place place = {expander->fd, expander->input, expander->read_bytes,
                                   file->flags & FILE_READ_ONCE, chain->stop_fd};
-    archive_test_run(expander->test, &place, verdict_of(expander, view));
-    expanded_of(expander->job, view, expander->index)->bytes = verdict_of(expander, view)->bytes;
+    struct archive_verdict *verdict = verdict_of(expander, view);
+    archive_test_run(expander->test, &place, verdict);
+    if (is_lost(verdict, batch_path(view, file), file->path_bytes))
+        verdict->fault = fault_of(TM_FAULT_FORMAT);
+    expanded_of(expander->job, view, expander->index)->bytes = verdict->bytes;
     fail_test(expander, view, file, chain); /* if so */
 }
 

@@ -1,6 +1,7 @@
 /* Links and special files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -163,10 +164,29 @@ static struct tm_fault dress(const struct extract_job *job, const struct waiting
     return fault;
 }
 
+/* --safe-links: a second name of a symbolic link, from where its text leads out. */
+static bool would_lead_out(const struct extract_job *job, const struct waiting *waiting,
+                           const struct place *place)
+{
+    char text[PATH_MAX];
+    if (!job->safe_links || !waiting->is_hard_link)
+        return false;
+    ssize_t bytes =
+        readlinkat(place->target_directory->fd, place->target_name, text, sizeof text - 1);
+    if (bytes < 0) /* no symbolic link */
+        return false;
+    text[bytes] = '\0';
+    return extract_leads_out(waiting->text, waiting->path_bytes, text);
+}
+
 /* With its directories open. As extract_make_waiting(). */
 static int make_at(const struct extract_job *job, const struct waiting *waiting,
                    const struct place *place, struct tm_fault *fault)
 {
+    if (would_lead_out(job, waiting, place)) {
+        *fault = fault_of(TM_FAULT_UNSAFE);
+        return 0;
+    }
     int error = create(waiting, place, place->name);
     if (error == -EEXIST)
         error = settle(job, waiting, place);

@@ -141,9 +141,7 @@ static int note_directory(struct extract_order *order, const struct item_view *v
     return note(order, order->directories, view, file);
 }
 
-/* A link's text that leads out of the target: if it is absolute, or goes up too far, or up from
- * anything but where the link is. Where a name in it is a link itself, "up" may be anywhere. */
-static bool is_unsafe(const char *path, size_t path_bytes, const char *text)
+bool extract_leads_out(const char *path, size_t path_bytes, const char *text)
 {
     uint32_t depth = depth_of(path, path_bytes);
     bool had_name = false;
@@ -171,7 +169,8 @@ static struct tm_fault judge(const struct extract_job *job, const struct item_vi
     case S_IFLNK:
         if (!extra.target)
             return fault_of(TM_FAULT_CORRUPT);
-        return job->safe_links && is_unsafe(batch_path(view, file), file->path_bytes, extra.target)
+        return job->safe_links &&
+                       extract_leads_out(batch_path(view, file), file->path_bytes, extra.target)
                    ? fault_of(TM_FAULT_UNSAFE)
                    : TM_NO_FAULT;
     case S_IFIFO:

@@ -228,6 +228,10 @@ struct extract_order {
 /* Notes that directories were made on the way to the path. 0 or -errno. */
 int extract_note_way(struct extract_order *order, const char *path, size_t path_bytes,
                      uint32_t made_from);
+/* Whether a symbolic link's text leads out of the target: if it is absolute, or goes up too far, or
+ * up from anything but where the link is. Where a name in it is a link itself, "up" may be
+ * anywhere. */
+bool extract_leads_out(const char *path, size_t path_bytes, const char *text);
 /* Makes something that has waited, no directory (extract_links.c). 0; 1: it stays as it is, without
  * a word; 2: a hard link, and what it is to be a link to is not there; -errno: of the log. */
 int extract_make_waiting(struct extract_order *order, const struct waiting *waiting,

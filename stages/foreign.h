@@ -67,7 +67,7 @@ uint64_t foreign_position(const struct foreign *foreign);
  * FOREIGN_NONE, and so is a file of no bytes: an archive that was cut down to nothing must not pass
  * for one without members. */
 enum foreign_kind {
-    FOREIGN_TAR,            /* plain; zeros alone are one without members */
+    FOREIGN_TAR,            /* plain; zeros alone, some MiB at most, are one without members */
     FOREIGN_COMPRESSED_TAR, /* behind filters that are ours: gzip, zstd */
     FOREIGN_FILTERED_TAR,   /* behind others of libarchive's */
     FOREIGN_ZIP,
@@ -77,9 +77,9 @@ enum foreign_kind {
 };
 enum foreign_kind foreign_detect(int fd);
 /* The same of what cannot seek, from its first bytes: so many, in which each filter has got a whole
- * block (bzip2's are the largest), or all. */
+ * block (bzip2's are the largest), or all, if there are not more. */
 #define FOREIGN_START_BYTES ((size_t)1024 * 1024)
-enum foreign_kind foreign_detect_start(const void *start, size_t bytes);
+enum foreign_kind foreign_detect_start(const void *start, size_t bytes, bool has_more);
 
 /* The same, of a descriptor that can be read only once: it is read on until that tells, or says
  * that it is none of these after some MiB. What has been read, allocated, is in *start, where

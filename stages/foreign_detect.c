@@ -14,9 +14,12 @@
 #include "stages/untar.h"
 
 #define TAR_BLOCK 512
-/* An archive without members: its two blocks at least. */
-#define EMPTY_TAR (2 * TAR_BLOCK)
-/* What is read at once. An image of ISO 9660 begins with 32 KiB that may be zeros: this is more. */
+/* An archive without members: its two blocks at least, zeros to the end of its last record at most,
+ * and that is 1 MiB with GNU tar's largest. What begins with zeros may be all else, too: an image
+ * of ISO 9660 after 32 KiB of them, any file of which a crash has left only the length. */
+#define EMPTY_TAR     (2 * TAR_BLOCK)
+#define EMPTY_TAR_MAX ((size_t)4 << 20)
+/* What is read at once. */
 #define PIECE_BYTES ((size_t)64 * 1024)
 /* What is looked at of a compressed file for the first bytes of its content: frames may be empty or
  * be skipped. */
@@ -30,6 +33,7 @@ struct view {
     off_t base;
     uint8_t *start;
     size_t start_bytes;
+    bool has_more; /* of which `start` is not all */
 };
 
 /* tar. */
@@ -39,9 +43,20 @@ static bool is_zero(const uint8_t *bytes, size_t count)
     return !count || (!bytes[0] && !memcmp(bytes, bytes + 1, count - 1));
 }
 
-static bool is_tar(const uint8_t *bytes, size_t count)
+/* The first bytes of what may be a tar, as many as are there. */
+typedef size_t content_start(const struct view *view, uint8_t *content, size_t capacity);
+
+static bool begins_tar(const struct view *view, content_start *read)
 {
-    return untar_detect(bytes, count) || (count >= EMPTY_TAR && is_zero(bytes, count));
+    uint8_t first[EMPTY_TAR];
+    size_t bytes = read(view, first, sizeof first);
+    if (bytes < sizeof first || !is_zero(first, bytes))
+        return untar_detect(first, bytes);
+    uint8_t *all = view->has_more ? NULL : malloc(EMPTY_TAR_MAX + 1);
+    bytes = all ? read(view, all, EMPTY_TAR_MAX + 1) : 0;
+    bool is_empty = bytes && bytes <= EMPTY_TAR_MAX && is_zero(all, bytes);
+    free(all);
+    return is_empty;
 }
 
 /* Reading. */
@@ -69,9 +84,15 @@ static ssize_t read_at(const struct view *view, uint64_t offset, void *data, siz
     return (ssize_t)done;
 }
 
-/* The first bytes of what is compressed, as many as are there; fewer if it is corrupt. */
-static size_t content_start(const struct view *view, enum codec_format format, uint8_t *content,
-                            size_t capacity)
+static size_t read_plain(const struct view *view, uint8_t *content, size_t capacity)
+{
+    ssize_t bytes = read_at(view, 0, content, capacity);
+    return bytes < 0 ? 0 : (size_t)bytes;
+}
+
+/* Of what is compressed; fewer if it is corrupt. */
+static size_t decompress(const struct view *view, enum codec_format format, uint8_t *content,
+                         size_t capacity)
 {
     struct decode_stream *stream;
     uint8_t *input = malloc(PIECE_BYTES);
@@ -97,6 +118,16 @@ static size_t content_start(const struct view *view, enum codec_format format, u
     return capacity - step.output_bytes;
 }
 
+static size_t read_gzip(const struct view *view, uint8_t *content, size_t capacity)
+{
+    return decompress(view, CODEC_GZIP, content, capacity);
+}
+
+static size_t read_zstd(const struct view *view, uint8_t *content, size_t capacity)
+{
+    return decompress(view, CODEC_ZSTD, content, capacity);
+}
+
 /* What libarchive says. */
 
 static int open_view(const struct view *view, enum foreign_mode mode, struct foreign **foreign)
@@ -106,22 +137,22 @@ static int open_view(const struct view *view, enum foreign_mode mode, struct for
     return foreign_open_as(view->start, view->start_bytes, -1, mode, foreign);
 }
 
-/* Whether something is behind filters, and the first bytes of that. */
-static bool read_filtered(const struct view *view, uint8_t *content, size_t capacity, size_t *bytes)
+/* Of what is behind filters. */
+static size_t read_filtered(const struct view *view, uint8_t *content, size_t capacity)
 {
     struct foreign *foreign;
     uint64_t offset;
-    *bytes = 0;
+    size_t bytes = 0;
     if (open_view(view, FOREIGN_STREAM, &foreign) != 0)
-        return false;
-    while (*bytes < capacity) {
-        ptrdiff_t got = foreign_read(foreign, content + *bytes, capacity - *bytes, &offset);
+        return 0;
+    while (bytes < capacity) {
+        ptrdiff_t got = foreign_read(foreign, content + bytes, capacity - bytes, &offset);
         if (got <= 0)
             break;
-        *bytes += (size_t)got;
+        bytes += (size_t)got;
     }
     foreign_close(foreign);
-    return true;
+    return bytes;
 }
 
 static bool has_zip_end(const struct view *view)
@@ -150,12 +181,10 @@ static bool is_zip(const struct view *view, struct foreign *foreign)
 
 static enum foreign_kind detect_by_library(const struct view *view)
 {
-    uint8_t content[EMPTY_TAR];
-    size_t bytes;
     struct foreign *foreign;
-    if (read_filtered(view, content, sizeof content, &bytes) && is_tar(content, bytes))
+    if (begins_tar(view, read_filtered))
         return FOREIGN_FILTERED_TAR;
-    /* What is_tar() refuses libarchive might take, such as one block of zeros. */
+    /* What begins_tar() refuses libarchive might take, such as one block of zeros. */
     if (open_view(view, FOREIGN_ARCHIVE_NOT_TAR, &foreign) != 0)
         return FOREIGN_NONE;
     enum foreign_kind kind = is_zip(view, foreign) ? FOREIGN_ZIP : FOREIGN_OTHER;
@@ -166,8 +195,7 @@ static enum foreign_kind detect_by_library(const struct view *view)
 /* gzip or zstd. */
 static enum foreign_kind detect_compressed(const struct view *view, enum codec_format format)
 {
-    uint8_t content[EMPTY_TAR];
-    if (is_tar(content, content_start(view, format, content, sizeof content)))
+    if (begins_tar(view, format == CODEC_GZIP ? read_gzip : read_zstd))
         return FOREIGN_COMPRESSED_TAR;
     enum foreign_kind kind = detect_by_library(view);
     return kind == FOREIGN_NONE ? FOREIGN_FILE : kind;
@@ -184,7 +212,7 @@ static enum foreign_kind detect(const struct view *view)
         return FOREIGN_ZIP;
     if (decode_detect(start, bytes, &format))
         return detect_compressed(view, format);
-    return is_tar(start, bytes) ? FOREIGN_TAR : detect_by_library(view);
+    return begins_tar(view, read_plain) ? FOREIGN_TAR : detect_by_library(view);
 }
 
 enum foreign_kind foreign_detect(int fd)
@@ -203,9 +231,10 @@ enum foreign_kind foreign_detect(int fd)
     return kind;
 }
 
-enum foreign_kind foreign_detect_start(const void *start, size_t bytes)
+enum foreign_kind foreign_detect_start(const void *start, size_t bytes, bool has_more)
 {
-    return detect(&(struct view){.fd = -1, .start = (uint8_t *)start, .start_bytes = bytes});
+    return detect(&(struct view){
+        .fd = -1, .start = (uint8_t *)start, .start_bytes = bytes, .has_more = has_more});
 }
 
 /* Enough of a stream to tell what it is: mostly the first; the last holds a whole block of lz4. */
@@ -241,7 +270,7 @@ int foreign_detect_stream(int fd, uint8_t **start, size_t *start_bytes, enum for
         int error = read_on(fd, bytes, start, start_bytes);
         if (error)
             return error;
-        *kind = foreign_detect_start(*start, *start_bytes);
+        *kind = foreign_detect_start(*start, *start_bytes, *start_bytes == bytes);
         if ((*kind != FOREIGN_NONE && *kind != FOREIGN_FILE) || *start_bytes < bytes)
             break;
     }

@@ -146,6 +146,13 @@ static enum line_result tagged(char *text, size_t bytes, bool escaped, struct ma
 }
 
 /* "name HEX8" */
+static bool ends_as_sfv(const char *text, size_t bytes)
+{
+    enum { CRC_DIGITS = 8 };
+    return bytes > CRC_DIGITS + 1 && text[bytes - CRC_DIGITS - 1] == ' ' &&
+           hex_length(text + bytes - CRC_DIGITS, CRC_DIGITS) == CRC_DIGITS;
+}
+
 static enum line_result sfv(char *text, size_t bytes, struct manifest_line *line)
 {
     const char *blank = last_of(text, bytes, " ");
@@ -183,8 +190,11 @@ enum line_result parse_checksum_line(struct manifest_context *context, char *tex
     enum line_result result = tagged(text, bytes, escaped, line);
     if (result != LINE_NOTHING)
         return result;
+    /* Some put lists of other kinds behind the comments of SFV. But a name may begin with digits.
+     */
     size_t digits = hex_length(text, bytes);
-    if (context->is_sfv && !(digits >= 8 && digits < bytes && text[digits] == ' '))
+    bool may_be_other = digits >= 8 && digits < bytes && text[digits] == ' ';
+    if (context->is_sfv && (!may_be_other || ends_as_sfv(text, bytes)))
         return sfv(text, bytes, line);
     return untagged(context, text, bytes, escaped, line);
 }

@@ -197,7 +197,13 @@ bool member_select_wants(void *context, struct member *member)
         return false;
     if (!options->strip_components)
         return true;
-    return strip(&member->path, &member->path_bytes, options->strip_components) &&
-           (!member->is_hard_link ||
-            strip(&member->target, &member->target_bytes, options->strip_components));
+    if (!strip(&member->path, &member->path_bytes, options->strip_components))
+        return false;
+    /* What nothing is left of has no name here, and the link is told of as one that leads out. */
+    if (member->is_hard_link &&
+        !strip(&member->target, &member->target_bytes, options->strip_components)) {
+        member->target = "..";
+        member->target_bytes = strlen(member->target);
+    }
+    return true;
 }

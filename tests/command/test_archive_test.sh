@@ -220,4 +220,31 @@ done
 run "$TREEMILL" test -q --max-members=10 --max-total=10K whole/gnu.tar whole/numbers.gz
 check "each by itself" [ "$status $(wc -l <err)" = "1 2" ]
 
+# Zeros are a tar without members; but by another name they are what a crash has left.
+head -c 20480 /dev/zero >zeros.tar
+for name in zeros.gz zeros.tar.zst zeros.tgz zeros.zip zeros.7z; do
+    cp zeros.tar $name
+    run "$TREEMILL" test -q $name
+    check "$name" ends 1 "$name: test: neither compressed nor an archive, .*"
+done
+for name in zeros.tar zeros; do
+    [ -e $name ] || cp zeros.tar $name
+    run "$TREEMILL" test -q $name
+    check "$name is a tar" [ "$status$(cat err)" = 0 ]
+done
+cp whole/gnu.tar.gz lost.tar.gz
+dd if=/dev/zero of=lost.tar.gz bs=1024 count=100 conv=notrunc status=none
+mkdir backup
+mv lost.tar.gz zeros.tgz backup
+run "$TREEMILL" test -qr backup
+check "lost below a directory" [ "$status $(grep -c 'nor an archive' err)" = "1 2" ]
+run "$TREEMILL" extract -q -C lost backup/lost.tar.gz
+check "and not extracted" ends 1 'backup/lost.tar.gz: read: no archive that is known'
+# An image begins with zeros, too.
+for program in gzip xz "zstd -q"; do
+    $program -c <whole/bsd.iso >"image.${program%% *}"
+    run "$TREEMILL" list "image.${program%% *}"
+    check "an image behind ${program%% *}" grep -q 'sub/numbers$' out
+done
+
 finish

@@ -187,7 +187,7 @@ check "a missing one" ends 3 'nowhere: stat: No such file or directory'
 check "the other one" [ -e tree/size-1.gz ]
 rm tree/size-1.gz
 run "$TREEMILL" compress -q -o beside/small tree/size-1
-check "-o is no directory" [ "$status" -eq 3 ]
+check "-o is no directory" ends 2 'beside/small: create: Not a directory'
 run "$TREEMILL" compress -q --suffix=a/b tree/size-1
 check "a suffix with a slash" ends 2 '--suffix: .*'
 expect_status 0 "$TREEMILL" compress -q --suffix=.packed tree/size-1
@@ -341,4 +341,17 @@ status=0
 check "a reader that goes" [ "${PIPESTATUS[0]}" -eq 2 ]
 
 check "no temporary file is left" [ -z "$(find . -name '.*treemill-*')" ]
+# As gzip and zstd have it; what cannot be.
+mkdir digits
+seq 1 100 >digits/a
+expect_status 0 "$TREEMILL" compress -9qk digits/a
+expect_status 0 "$TREEMILL" compress -qf12T1 digits/a
+expect_status 0 "$TREEMILL" compress -rqf9 digits
+run "$TREEMILL" compress -qf99 digits/a
+check "a level that is none" [ "$status" -eq 2 ]
+run "$TREEMILL" compress -c --only-smaller digits/a
+check "standard output has no way back" [ "$status$(wc -c <out)" = 20 ]
+run "$TREEMILL" compress -q -o digits/a tree/size-1 tree/size-4095
+check "a file is no output directory" ends 2 'digits/a: create: Not a directory'
+
 finish

@@ -189,4 +189,15 @@ expect_status 0 "$TREEMILL" create -q -n s.tar.gz tree
 check "dry run lists the members" cmp -s out <(tar -tf a.tar --quoting-style=literal | sed 's|/$||')
 check "and makes nothing" [ ! -e s.tar.gz ]
 
+# Standard input is no member; a file of that name is.
+mkdir named
+echo dash >named/-
+for format in tar tar.gz zip; do
+    run "$TREEMILL" create -q -C named "$PWD/dash.$format" - <err
+    check "no member of $format" ends 2 'standard input cannot be a member; a file of that name is \./-'
+    check "no archive $format" [ ! -e dash.$format ]
+done
+run "$TREEMILL" create -q -C named dash.tar ./-
+check "./- is a file" [ "$status$(tar -xOf dash.tar)" = 0dash ]
+
 finish

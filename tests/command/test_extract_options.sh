@@ -349,4 +349,28 @@ rm -rf y
 run bash -c '(exec 3<t.tar; head -c 0 <&3; "$TREEMILL" extract -q -C y - <&3)'
 check "a file as standard input" diff -r --no-dereference tree y/tree
 
+# A hard link to what --strip-components takes away is told of; so is one that --safe-links forbids.
+mkdir -p stripped/p
+echo top >stripped/top
+ln stripped/top stripped/p/link
+echo below >stripped/p/below
+tar -C stripped -cf stripped.tar top p
+rm -rf y
+run "$TREEMILL" extract -q --strip-components=1 -C y stripped.tar
+check "its other name is stripped away" ends 3 'link: skipped: leads out of the target'
+check "the others are there" [ "$(ls -A y)" = below ]
+mkdir -p safe/a/b
+ln -s ../../ok safe/a/b/inside
+ln safe/a/b/inside safe/outside
+echo ok >safe/ok
+tar -C safe -cf safe.tar a outside ok
+rm -rf y
+run "$TREEMILL" extract -q --safe-links -C y safe.tar
+check "a second name of a link can lead out" ends 3 'outside: skipped: leads out of the target'
+check "the first does not" [ "$(cat y/a/b/inside)" = ok ]
+check "nothing leads out" [ ! -L y/outside ]
+rm -rf y
+run "$TREEMILL" extract -q -C y safe.tar
+check "without --safe-links it is made" [ "$status$(readlink y/outside)" = "0../../ok" ]
+
 finish

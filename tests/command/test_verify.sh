@@ -175,4 +175,20 @@ for model in "${models[@]}"; do
     summed_up
     check "verify, a reader that leaves $model" ends 2 'standard output: write: Broken pipe'
 done
+# SFV: names that begin with digits, or are nothing but digits.
+mkdir dated
+(cd dated && echo a >"20240101 photo.jpg" && echo b >deadbeef && echo c >plain)
+if has rhash; then
+    (cd dated && rhash --sfv "20240101 photo.jpg" deadbeef plain) >dated.sfv
+    run "$TREEMILL" verify -C dated dated.sfv
+    check "digits in names of SFV" [ "$status $(grep -c ': OK$' out)" = "0 3" ]
+fi
+# --fail-fast: the first is the last one told of.
+printf '%064d  deadbeef\n%064d  plain\n' 1 2 >two-wrong
+for option in "" --read=inline; do
+    # shellcheck disable=SC2086  # options are words
+    run "$TREEMILL" verify -q --fail-fast $option -C dated two-wrong
+    check "--fail-fast $option" [ "$status $(grep -c FAILED out)" = "1 1" ]
+done
+
 finish

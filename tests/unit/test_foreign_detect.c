@@ -10,7 +10,9 @@ static const struct {
     {"true", "head -c 1 /dev/zero", FOREIGN_NONE},
     {"true", "head -c 512 /dev/zero", FOREIGN_NONE},
     {"true", "head -c 1024 /dev/zero", FOREIGN_TAR},
-    {"true", "head -c 3000000 /dev/zero", FOREIGN_TAR},
+    {"true", "head -c 3000000 /dev/zero", FOREIGN_TAR, true},
+    {"true", "head -c 5000000 /dev/zero", FOREIGN_NONE},
+    {"true", "head -c 100000 /dev/zero; seq 100", FOREIGN_NONE},
     {"true", "seq 100000", FOREIGN_NONE},
     {"true", "printf hello", FOREIGN_NONE},
     {"true", "head -c 1024 /dev/zero; seq 100", FOREIGN_NONE},
@@ -30,6 +32,8 @@ static const struct {
     {"gzip", "seq 1000 | gzip", FOREIGN_FILE},
     {"gzip", "gzip <empty", FOREIGN_FILE},
     {"gzip", "head -c 512 /dev/zero | gzip", FOREIGN_FILE},
+    {"gzip", "(head -c 100000 /dev/zero; seq 100) | gzip", FOREIGN_FILE},
+    {"gzip", "head -c 5000000 /dev/zero | gzip", FOREIGN_FILE},
     {"gzip", "tar -c tree | gzip | head -c 15", FOREIGN_FILE},
     {"zstd", "tar -c tree | zstd -q", FOREIGN_COMPRESSED_TAR},
     {"zstd", "printf '\\120\\52\\115\\30\\4\\0\\0\\0abcd'; zstd -q <empty; tar -c tree | zstd -q",
@@ -65,6 +69,9 @@ static const struct {
     {"bsdtar", "bsdtar --format newc -c tree | zstd -q", FOREIGN_OTHER},
     {"bsdtar", "bsdtar --format newc -c tree | bzip2", FOREIGN_OTHER},
     {"bsdtar", "bsdtar --format iso9660 -c tree", FOREIGN_OTHER},
+    {"bsdtar", "bsdtar --format iso9660 -c tree | gzip", FOREIGN_OTHER},
+    {"bsdtar", "bsdtar --format iso9660 -c tree | zstd -q", FOREIGN_OTHER},
+    {"bsdtar", "bsdtar --format iso9660 -c tree | xz", FOREIGN_OTHER},
     {"bsdtar", "bsdtar --format xar -c tree", FOREIGN_OTHER},
     {"bsdtar", "bsdtar --format warc -c tree 2>/dev/null", FOREIGN_OTHER},
     {"ar", "ar rc a.a tree/first && cat a.a", FOREIGN_OTHER},
@@ -89,7 +96,8 @@ START_TEST(kinds)
 
     size_t bytes;
     uint8_t *start = content_of("file", &bytes);
-    kind = foreign_detect_start(start, bytes < FOREIGN_START_BYTES ? bytes : FOREIGN_START_BYTES);
+    bool has_more = bytes > FOREIGN_START_BYTES;
+    kind = foreign_detect_start(start, has_more ? FOREIGN_START_BYTES : bytes, has_more);
     ck_assert_msg(files[_i].needs_end || kind == files[_i].kind, "%s: %d", command, kind);
     free(start);
     run("(echo before; cat file) >later");
