@@ -140,9 +140,10 @@ static const struct option_row option_table[] = {
      .man = "The rules are tried in the order given, across --exclude, --include, --exclude-from "
             "and --exclude-vcs; the first that matches decides. A directory that is left out is "
             "not entered. A pattern without a slash is matched with the name, one that begins with "
-            "a slash with the whole path below the operand, any other with the end of the path; "
-            "a slash at its end means directories only. ** matches slashes, too. For verify the "
-            "rules limit the search for extra files."},
+            "a slash with the whole path below the operand, any other with the end of that path; "
+            "a slash at its end means directories only. ** matches slashes, too. What is named "
+            "itself, as operand or in a list, no rule and no limit of size or age leaves out. For "
+            "verify the rules limit the search for extra files."},
     {.name = "exclude-from", .argument = "FILE", .verbs = JOBS, .group = GROUP_SELECTION,
      .kind = OPTION_RULE, .offset = FIELD(rules), .value = RULE_EXCLUDE_FROM,
      .complete = COMPLETE_FILE, .help = "leave out what matches a line of FILE"},

@@ -90,7 +90,7 @@ START_TEST(cut)
     ck_assert_int_eq(read_file("archive", is_stream), 0);
     int fd = open("cut", O_RDWR | O_CREAT, 0600);
     ck_assert_int_eq(write(fd, archive, bytes), (ssize_t)bytes);
-    size_t step = bytes / 400 + 1;
+    size_t step = bytes / ROUNDS(400) + 1;
     for (size_t left = bytes - 1; left > step; left -= left > 200 ? step : 1) {
         ck_assert_int_eq(ftruncate(fd, (off_t)left), 0);
         int error = read_archive(fd, is_stream);
@@ -145,7 +145,7 @@ START_TEST(mutated)
     /* Always the same one: ext4 waits for the disk when a file that was cut is written and closed.
      */
     int fd = open("mutated", O_RDWR | O_CREAT, 0600), failures = 0;
-    for (int round = 0; round < ROUNDS(300); round++) {
+    for (int round = 0; round < 300; round++) {
         memcpy(changed, archive, bytes);
         mutate(changed, bytes, &state);
         ck_assert_int_eq(pwrite(fd, changed, bytes, 0), (ssize_t)bytes);

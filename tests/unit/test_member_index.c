@@ -265,7 +265,7 @@ START_TEST(payloads_of_random_changes)
         member_index_close(index);
         taken++;
     }
-    ck_assert(taken > 2000 && taken < 19000);
+    ck_assert(taken > ROUNDS(2000) && taken < ROUNDS(19000));
     sink_free(&payload);
 }
 END_TEST
