@@ -122,8 +122,10 @@ static char *take_name(struct names *names, size_t *bytes)
 {
     char separator = names->options->null_separated ? '\0' : '\n';
     size_t unread = names->end - names->start;
+    if (!unread) /* there may be no buffer yet */
+        return NULL;
     char *start = names->buffer + names->start;
-    char *stop = unread ? memchr(start, separator, unread) : NULL;
+    char *stop = memchr(start, separator, unread);
     if (!stop && unread > NAME_BYTES_MAX) {
         if (!names->skipping)
             report_error_text(names->report, names->path, "read",
@@ -132,7 +134,7 @@ static char *take_name(struct names *names, size_t *bytes)
         names->start = names->end;
         return NULL;
     }
-    if (!stop && !(names->ended && unread))
+    if (!stop && !names->ended)
         return NULL;
     *bytes = stop ? (size_t)(stop - start) : unread;
     names->start += *bytes + (stop ? 1 : 0);
