@@ -192,7 +192,7 @@ static bool make_shared(struct archive_in *archive)
 {
     size_t names = archive->member_count + 1; /* at least one */
     size_t bytes = sizeof *archive->unpack.shared + names * sizeof *archive->found;
-    int error = arena_create(&archive->arena, bytes + 2 * CACHE_LINE_BYTES);
+    int error = arena_create(&archive->arena, bytes + 2 * CACHE_LINE_BYTES, ARENA_SHARED);
     if (error)
         return fail(archive, TM_OP_MEMORY, error);
     archive->unpack.shared =

@@ -127,7 +127,7 @@ static void arm_crash_points(struct job *job)
     if (!text)
         return;
     static struct tm_arena arena;
-    if (arena_create(&arena, sizeof *plan) == 0) {
+    if (arena_create(&arena, sizeof *plan, ARENA_SHARED) == 0) {
         plan = arena_take(&arena, sizeof *plan, CACHE_LINE_BYTES);
         if (crash_plan_parse(plan, text))
             job_usage(job, "TREEMILL_CRASH: no such point in '%s'", text);

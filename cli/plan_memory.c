@@ -37,6 +37,11 @@
 #define SCAN_ITEMS        16
 #define SCAN_ITEMS_INLINE 4
 
+/* Jobs that take no more have it in large pages: they touch most of their slabs anyway, or what
+ * they do not touch is little. On two CPUs decompressing one large file took 0.96 of the time then,
+ * extracting a source tree 0.96, hashing 0.98. */
+#define LARGE_PAGES_BYTES (112ULL * 1024 * 1024)
+
 unsigned plan_lane_workers(const struct lane_setup *lane)
 {
     unsigned workers = 0;
@@ -96,8 +101,8 @@ static void choose_block(const struct plan_request *request, struct plan *plan, 
         set_block(request, plan, bytes /= 2);
 }
 
-int plan_choose_memory(const struct plan_request *request, struct plan *plan, char *error,
-                       size_t capacity)
+static int choose_memory(const struct plan_request *request, struct plan *plan, char *error,
+                         size_t capacity)
 {
     struct lane_setup *scan = &plan->graph.lane[LANE_SCAN];
     struct lane_setup *data = &plan->graph.lane[LANE_DATA];
@@ -130,6 +135,19 @@ int plan_choose_memory(const struct plan_request *request, struct plan *plan, ch
     return 0;
 }
 
+static void choose_pages(struct plan *plan)
+{
+    plan->graph.large_pages = graph_memory_bytes(&plan->graph) <= LARGE_PAGES_BYTES;
+}
+
+int plan_choose_memory(const struct plan_request *request, struct plan *plan, char *error,
+                       size_t capacity)
+{
+    int result = choose_memory(request, plan, error, capacity);
+    choose_pages(plan);
+    return result;
+}
+
 /* What an item of an archive is likely to touch of its slabs, which are as large as they may ever
  * have to be: a block, what it was compressed to, and some text. */
 #define ARCHIVE_ITEM_BYTES   (3ULL << 20)
@@ -145,12 +163,13 @@ int plan_archive_memory(const struct plan_archive_request *request, struct plan 
     plan->shape = request->shape;
     data->input_bytes = align_up(batch_input_bytes(&plan->shape), 4096);
     data->output_bytes = align_up(digests + request->output_bytes + 1, CACHE_LINE_BYTES);
-    unsigned items = 2 * workers + ITEMS_SPARE + lane_in_flight(data);
+    unsigned items = (workers ? 2 * workers : ITEMS_SPARE) + lane_in_flight(data);
     uint64_t wanted = memory_wanted(request->options);
     uint64_t most = (wanted ? wanted : ARCHIVE_MEMORY_BYTES) / ARCHIVE_ITEM_BYTES;
     if (items > most)
         items = most > ITEMS_MIN(workers) ? (unsigned)most : ITEMS_MIN(workers);
     data->items = items;
+    choose_pages(plan);
     if (wanted && items * ARCHIVE_ITEM_BYTES > wanted) {
         snprintf(error, capacity, "--memory: %u workers need at least %lluM for an archive",
                  workers, items * ARCHIVE_ITEM_BYTES >> 20);

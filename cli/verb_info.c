@@ -77,7 +77,7 @@ static void add_limit(struct info *info, const char *name, __rlimit_resource_t r
 static void add_models(struct info *info)
 {
     struct tm_arena arena;
-    int error = arena_create(&arena, 4096);
+    int error = arena_create(&arena, 4096, ARENA_SHARED);
     arena_destroy(&arena);
     add(info, "models", "inline", true, "in the worker of the stage before");
     add(info, "models", "threads", true, "default");

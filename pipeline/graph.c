@@ -280,6 +280,15 @@ static void build_lane(struct tm_graph *graph, struct tm_lane *lane, const struc
         ALWAYS(queue_put(&lane->pool, i) == QUEUE_OK);
 }
 
+static enum arena_kind arena_kind_of(const struct graph_setup *setup)
+{
+    for (unsigned l = 0; l < setup->lane_count; l++)
+        for (unsigned s = 0; s < setup->lane[l].stage_count; s++)
+            if (exec_models[setup->lane[l].stage[s].model]->needs_nursery)
+                return ARENA_SHARED;
+    return setup->large_pages ? ARENA_PRIVATE_LARGE : ARENA_PRIVATE;
+}
+
 int graph_create(const struct graph_setup *setup, struct tm_graph **out)
 {
     *out = NULL;
@@ -288,7 +297,7 @@ int graph_create(const struct graph_setup *setup, struct tm_graph **out)
     struct tm_graph *graph = calloc(1, sizeof *graph);
     if (!graph)
         return -ENOMEM;
-    int error = arena_create(&graph->arena, graph_memory_bytes(setup));
+    int error = arena_create(&graph->arena, graph_memory_bytes(setup), arena_kind_of(setup));
     if (error < 0) {
         free(graph);
         return error;

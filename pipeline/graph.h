@@ -172,6 +172,8 @@ struct graph_setup {
      * of a group to what the neediest of its stages does. confine_probe() says whether it can be:
      * a worker that cannot be fails the job. */
     bool confines;
+    /* Without worker processes: see ARENA_PRIVATE_LARGE. */
+    bool large_pages;
 };
 
 /* Bytes of shared memory that the set-up needs. */

@@ -53,8 +53,11 @@ if has_model uring; then
     fi
 fi
 
-run "$DENY" memfd_create ENOSYS "$TREEMILL" hash -q tree
+run "$DENY" memfd_create ENOSYS "$TREEMILL" hash -q --hash=processes:2 tree
 check "no shared memory" ends 2 'memory: Function not implemented'
+run "$DENY" memfd_create ENOSYS "$TREEMILL" hash -q tree
+check "threads share none" [ "$status" -eq 0 ]
+assert_same out want "no shared memory, threads"
 
 # Each engine of compression is there with what it does, and what info says of the levels is what -v
 # says when one is used.

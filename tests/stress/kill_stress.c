@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 #endif
     running_mode = "kill_stress";
     struct tm_arena arena;
-    CHECK(arena_create(&arena, sizeof *killer.plan) == 0);
+    CHECK(arena_create(&arena, sizeof *killer.plan, ARENA_SHARED) == 0);
     killer.plan = arena_take(&arena, sizeof *killer.plan, CACHE_LINE_BYTES);
     crash_set_plan(killer.plan);
 

@@ -87,7 +87,7 @@ static void begin(const char *name, uint32_t capacity, bool keyed)
 {
     running_mode = name;
     arena_destroy(&arena);
-    CHECK(arena_create(&arena, 1 << 16) == 0);
+    CHECK(arena_create(&arena, 1 << 16, ARENA_SHARED) == 0);
     items = arena_take(&arena, ITEMS * sizeof *items, CACHE_LINE_BYTES);
     script = arena_take(&arena, sizeof *script, CACHE_LINE_BYTES);
     struct tm_stream *streams =

@@ -53,7 +53,7 @@ static struct tm_queue make_queue(uint8_t id, uint32_t capacity, bool keyed)
 static void make_world(uint32_t items, uint32_t capacity, bool keyed)
 {
     arena_destroy(&world.arena);
-    CHECK(arena_create(&world.arena, 1 << 20) == 0);
+    CHECK(arena_create(&world.arena, 1 << 20, ARENA_SHARED) == 0);
     world.items = arena_take(&world.arena, ITEMS * sizeof *world.items, CACHE_LINE_BYTES);
     world.streams = arena_take(&world.arena, STREAMS * sizeof *world.streams, CACHE_LINE_BYTES);
     world.payload = arena_take(&world.arena, ITEMS * sizeof *world.payload, CACHE_LINE_BYTES);

@@ -16,7 +16,7 @@ static struct tm_queue queue;
 
 static void make(uint32_t capacity, bool keyed)
 {
-    ck_assert_int_eq(arena_create(&arena, 1 << 20), 0);
+    ck_assert_int_eq(arena_create(&arena, 1 << 20, ARENA_SHARED), 0);
     queue = (struct tm_queue){
         .state = arena_take(&arena, sizeof(struct queue_state), 64),
         .items = arena_take(&arena, ITEMS * sizeof(struct tm_item), 64),
