@@ -165,7 +165,10 @@ static void print_stages(FILE *stream)
     roff_text(stream, "A COUNT of 0 or auto, or none, is chosen by the program. KEY loops: how "
                       "many event loops share the D operations of uring and epoll. KEY io: how "
                       "each worker of processes does its reading, sync, uring or epoll; KEY depth: "
-                      "its operations in flight, with the last two.");
+                      "its operations in flight, with the last two. KEY burst, of read: how many "
+                      "small files each reading thread hands to the kernel at once, through a ring "
+                      "of its own (1 to 32; 1: one by one); auto measures whether that pays, and "
+                      "a number of threads is taken as it is said, without it.");
     fputs(".PP\n", stream);
     roff_text(stream, "A model that is asked for by name and not to be had is an error that gives "
                       "the reason; treemill info tells beforehand. Computing gains nothing from an "

@@ -214,7 +214,8 @@ int options_set(const struct option_row *row, const char *value, bool from_envir
     case OPTION_ALGORITHM:
         return set_algorithms(row, value, destination, reason);
     case OPTION_STAGE:
-        if (parse_stage_spec(value, strlen(value), &spec, reason, OPTIONS_REASON_BYTES))
+        if (parse_stage_spec((enum stage_kind)row->value, value, strlen(value), &spec, reason,
+                             OPTIONS_REASON_BYTES))
             return -EINVAL;
         stages[row->value] = spec;
         return 0;

@@ -51,7 +51,8 @@ enum stage_given { STAGE_BY_DEFAULT, STAGE_BY_ENVIRONMENT, STAGE_BY_STAGES, STAG
 enum {
     STAGE_WORKERS_MAX = 4096,   /* threads or processes of one stage */
     STAGE_IN_FLIGHT_MAX = 4096, /* operations in flight of one stage (uring, epoll) */
-    STAGE_LOOPS_MAX = 32        /* event loops of one stage */
+    STAGE_LOOPS_MAX = 32,       /* event loops of one stage */
+    STAGE_BURST_MAX = 32        /* files that are handed to the kernel at once */
 };
 
 /* What was asked for one stage. All zero is "choose everything". */
@@ -60,6 +61,7 @@ struct stage_spec {
     unsigned count; /* workers, or operations in flight; 0 = to be chosen */
     unsigned loops; /* event loops; 0 = to be chosen */
     unsigned depth; /* operations in flight of each worker with an event loop; 0 = to be chosen */
+    unsigned burst; /* files that a reading thread hands to the kernel at once; 0 = to be chosen */
     enum stage_io io;
     enum stage_given given_by;
 };
@@ -74,10 +76,11 @@ const char *const *stage_model_names(void);
 /* The stage called name (length bytes), or -1. */
 int stage_find(const char *name, size_t length);
 
-/* MODEL[:COUNT][,key=value...] in text (length bytes). given_by is left alone. On error, reason
- * receives what is wrong and what is accepted, as one line without the name of the option. */
-int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, char *reason,
-                     size_t capacity);
+/* MODEL[:COUNT][,key=value...] in text (length bytes), for that stage. given_by is left alone. On
+ * error, reason receives what is wrong and what is accepted, as one line without the name of the
+ * option. */
+int parse_stage_spec(enum stage_kind stage, const char *text, size_t length,
+                     struct stage_spec *spec, char *reason, size_t capacity);
 
 /* 'STAGE=SPEC;STAGE=SPEC...': sets each named stage that was not given by something stronger.
  * Blanks around parts and empty parts are ignored; a stage named twice takes its last spec. */

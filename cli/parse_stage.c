@@ -140,16 +140,23 @@ static int parse_stage_key(const char *text, size_t length, struct stage_spec *s
     if (length > 6 && memcmp(text, "depth=", 6) == 0)
         return parse_auto_count("depth", text + 6, length - 6, STAGE_IN_FLIGHT_MAX, &spec->depth,
                                 reason, capacity);
-    snprintf(reason, capacity, "key %s is unknown (accepted: io=ENGINE, loops=COUNT, depth=COUNT)",
+    if (length > 6 && memcmp(text, "burst=", 6) == 0)
+        return parse_auto_count("burst", text + 6, length - 6, STAGE_BURST_MAX, &spec->burst,
+                                reason, capacity);
+    snprintf(reason, capacity,
+             "key %s is unknown (accepted: io=ENGINE, loops=COUNT, depth=COUNT, burst=COUNT)",
              quote_text(text, length, quoted, sizeof(quoted)));
     return -EINVAL;
 }
 
 /* Keys that say something about a loop need one, and say it once. */
-static int check_stage_keys(const struct stage_spec *spec, bool has_loop, char *reason,
-                            size_t capacity)
+static int check_stage_keys(enum stage_kind stage, const struct stage_spec *spec, bool has_loop,
+                            char *reason, size_t capacity)
 {
     const char *text = NULL;
+    bool blocks = spec->io == STAGE_IO_AUTO || spec->io == STAGE_IO_SYNC;
+    bool may_burst = stage == STAGE_READ && blocks &&
+                     (spec->model == STAGE_MODEL_THREADS || spec->model == STAGE_MODEL_AUTO);
     if (has_loop && spec->io != STAGE_IO_AUTO)
         text = "io= is for the models threads and processes";
     else if (spec->loops && !has_loop)
@@ -158,14 +165,16 @@ static int check_stage_keys(const struct stage_spec *spec, bool has_loop, char *
         text = "depth= needs the engine uring or epoll (io=)";
     else if (spec->model == STAGE_MODEL_INLINE && spec->io != STAGE_IO_AUTO)
         text = "model inline works as the stage before it does";
+    else if (spec->burst && !may_burst)
+        text = "burst= is for reading by threads without a loop";
     if (!text)
         return 0;
     snprintf(reason, capacity, "%s", text);
     return -EINVAL;
 }
 
-int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, char *reason,
-                     size_t capacity)
+int parse_stage_spec(enum stage_kind stage, const char *text, size_t length,
+                     struct stage_spec *spec, char *reason, size_t capacity)
 {
     struct stage_spec result = {.given_by = spec->given_by};
     const char *end = text + length;
@@ -200,7 +209,7 @@ int parse_stage_spec(const char *text, size_t length, struct stage_spec *spec, c
         if (error)
             return error;
     }
-    error = check_stage_keys(&result, has_loop, reason, capacity);
+    error = check_stage_keys(stage, &result, has_loop, reason, capacity);
     if (error)
         return error;
     *spec = result;
@@ -246,7 +255,8 @@ int parse_stages(const char *text, enum stage_given given_by, struct stage_spec 
             return -EINVAL;
         }
         struct stage_spec spec = {.given_by = given_by};
-        if (parse_stage_spec(equals + 1, length - name_length - 1, &spec, inner, sizeof(inner))) {
+        if (parse_stage_spec((enum stage_kind)stage, equals + 1, length - name_length - 1, &spec,
+                             inner, sizeof(inner))) {
             snprintf(reason, capacity, "stage %s: %s", stage_table[stage], inner);
             return -EINVAL;
         }

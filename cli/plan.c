@@ -321,6 +321,8 @@ static void choose_stages(const struct plan_request *request, struct plan *plan)
     data->stage[0].io = reading.io;
     data->stage[0].depth = reading.depth;
     data->stage[1].fused = plan_is_auto(options, STAGE_READ) && plan_is_same(&reading, &next);
+    /* A cold tree is waited for by many threads; one that does not exist, or a file, is no tree. */
+    plan_choose_burst(options, source.files >= 2 && !source.is_cold, plan);
 }
 
 /* Workers in threads share one table of descriptors; most systems allow more than they give. */
@@ -362,6 +364,8 @@ const char *plan_spec(const struct stage_setup *stage, char spec[static PLAN_SPE
     const char *model = model_name(stage->model);
     if (stage->model == MODEL_INLINE)
         snprintf(spec, PLAN_SPEC_BYTES, "%s", model);
+    else if (stage->io == IO_SYNC && stage->burst)
+        snprintf(spec, PLAN_SPEC_BYTES, "%s:%u,burst=%u", model, stage->workers, stage->burst);
     else if (stage->io == IO_SYNC)
         snprintf(spec, PLAN_SPEC_BYTES, "%s:%u", model, stage->workers);
     else if (stage->model == MODEL_PROCESSES)
@@ -382,11 +386,13 @@ static int check_engines(const struct plan *plan, char *error, size_t capacity)
     for (unsigned l = 0; l < plan->graph.lane_count; l++) {
         const struct lane_setup *lane = &plan->graph.lane[l];
         for (unsigned s = 0; s < lane->stage_count; s++) {
-            const struct io_engine *engine = io_engine(lane->stage[s].io);
+            bool bursts = lane->stage[s].burst > 0;
+            const struct io_engine *engine = io_engine(bursts ? IO_URING : lane->stage[s].io);
             if (!engine || engine->probe(why, sizeof why) == 0)
                 continue;
-            snprintf(error, capacity, "--%s: %s is not available here: %s",
-                     stage_name(plan->kind[l][s]), engine->name, why);
+            snprintf(error, capacity, "--%s: %s%s is not available here: %s",
+                     stage_name(plan->kind[l][s]), bursts ? "burst= needs uring, which" : "",
+                     bursts ? "" : engine->name, why);
             return -EINVAL;
         }
     }

@@ -1,5 +1,5 @@
-/* plan's parts: the stages (plan.c), those of jobs that read an archive (plan_archive.c), and the
- * memory between them (plan_memory.c). */
+/* plan's parts: the stages (plan.c, plan_burst.c), those of jobs that read an archive
+ * (plan_archive.c), and the memory between them (plan_memory.c). */
 #ifndef TREEMILL_CLI_PLAN_PRIVATE_H
 #define TREEMILL_CLI_PLAN_PRIVATE_H
 
@@ -25,6 +25,9 @@ void plan_set_stage(struct plan *plan, unsigned lane, enum stage_kind kind,
 /* The last steps, once the stages are chosen. 0; -EINVAL with one line. */
 int plan_check(const struct options *options, const struct hash_job *hash, struct plan *plan,
                char *error, size_t capacity);
+/* plan_burst.c: whether the data lane's reading threads, which are chosen, hand several files to
+ * the kernel at once; `is_tree`: there may be many small ones, in the page cache. */
+void plan_choose_burst(const struct options *options, bool is_tree, struct plan *plan);
 /* Whether worker processes are to be confined, and can be. */
 bool plan_confines(const struct options *options);
 

@@ -218,6 +218,7 @@ static void build_groups(struct tm_lane *lane, uint8_t *queue_id)
             .exec = exec_models[stage->model],
             .worker_count = inline_model ? 1 : stage->workers,
             .io = stage->io,
+            .burst = stage->model == MODEL_THREADS && stage->io == IO_SYNC ? stage->burst : 0,
             .tasks = inline_model ? 1 : group_tasks(&lane->setup, s),
             .first_slot = graph->slot_count,
         };
@@ -382,7 +383,7 @@ void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *samp
                                     .model = setup->model,
                                     .fused = k > 0,
                                     .io = group->io,
-                                    .depth = group->io == IO_SYNC ? 0 : group->tasks,
+                                    .depth = group->io == IO_SYNC ? group->burst : group->tasks,
                                     .workers = group->worker_count};
     for (unsigned w = 0; w < group->worker_count; w++) {
         const struct worker_slot *slot =

@@ -143,6 +143,8 @@ struct stage_setup {
     bool paired;      /* a blocking worker has two streams at a time if it can: see together() */
     enum io_kind io;  /* how a worker does its I/O; given by the model, but for processes */
     unsigned depth;   /* for loops: chains in flight in each; else 0 */
+    unsigned burst;   /* for blocking threads: chains of an item handed to the kernel at once, by
+                       * io_uring if there is one; 0: one by one */
 };
 
 #define LANE_STAGES_MAX 6
@@ -243,8 +245,8 @@ struct stage_sample {
     bool fused;
     enum io_kind io;
     unsigned workers;
-    unsigned depth;
-    uint64_t hits, misses; /* of the loops, see struct io_counters; at the group's first stage */
+    unsigned depth;        /* chains in flight of each loop, or burst of each thread; 0: neither */
+    uint64_t hits, misses; /* of those, see struct io_counters; at the group's first stage */
     uint64_t items;
     uint64_t bytes;
     uint64_t busy_ns;

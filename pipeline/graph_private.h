@@ -20,7 +20,7 @@ struct worker_slot {
     struct {
         _Atomic uint64_t items, bytes, busy_ns;
     } stage[LANE_STAGES_MAX];  /* by number within the group */
-    struct io_counters io;     /* of a loop */
+    struct io_counters io;     /* of a loop, or of bursts */
     _Atomic uint64_t restarts; /* supervisor writes */
 };
 
@@ -47,6 +47,7 @@ struct tm_group {
     unsigned worker_count;
     enum io_kind io;
     enum confinement confinement;
+    unsigned burst; /* chains that a blocking worker hands to the kernel at once; 0: one by one */
     /* Items that a worker may have in hand: one, two where it has streams in pairs, or a loop's
      * depth. Each has a slot, whose number is the item's owner: worker w has those from
      * first_slot + w * tasks on. */
@@ -65,6 +66,7 @@ struct tm_worker {
     struct tm_group *group;
     uint16_t number;
     struct worker_slot *slot;
+    struct burst *burst; /* NULL: none, or another task's of the same worker */
     void *state[LANE_STAGES_MAX];
 };
 
@@ -148,6 +150,17 @@ static inline bool group_is_inline(const struct tm_group *group)
 void worker_count_item(struct worker_slot *slot, unsigned k, const struct item_view *view);
 /* Takes, processes, puts until the queue ends. Fails the job when open() fails. */
 void worker_main(struct tm_group *group, uint16_t number);
+
+/* worker_burst.c: the worker's thread calls all of it. */
+struct burst;
+/* For so many chains at once. NULL: there is no ring to be had, and chains are carried out one by
+ * one, which comes to the same. `stop_fd`, `counters`: see struct io_loop_setup. */
+struct burst *burst_open(unsigned depth, int stop_fd, struct io_counters *counters);
+/* NULL is allowed. */
+void burst_close(struct burst *burst);
+/* Does the item's part of a stage with strands, as many at once as the burst is large. */
+void burst_run(struct burst *burst, const struct stage_ops *ops, void *state,
+               const struct item_view *view);
 
 /* worker_loop.c: the same for a worker that is an event loop. */
 void worker_loop_main(struct tm_group *group, uint16_t first_number);

@@ -42,11 +42,16 @@ void worker_close(struct tm_worker *worker)
     }
 }
 
-static void run_stage(const struct tm_graph *graph, const struct stage_ops *ops, void *state,
+static void run_stage(const struct tm_worker *first, const struct stage_ops *ops, void *state,
                       const struct item_view *view)
 {
+    const struct tm_graph *graph = first->group->lane->graph;
     if (ops->run) {
         ops->run(state, view);
+        return;
+    }
+    if (first->burst && ops->strands > 1 && !view->item->stream && !view->item->tries) {
+        burst_run(first->burst, ops, state, view);
         return;
     }
     struct io_chain chain;
@@ -61,7 +66,6 @@ static void run_stage(const struct tm_graph *graph, const struct stage_ops *ops,
 static void run_on_all(struct tm_worker *const workers[], const struct item_view views[],
                        unsigned count, unsigned k)
 {
-    struct tm_graph *graph = workers[0]->group->lane->graph;
     unsigned number = workers[0]->group->first_stage + k;
     const struct stage_ops *ops = workers[0]->group->lane->setup.stage[number].ops;
     bool whole = true;
@@ -75,7 +79,7 @@ static void run_on_all(struct tm_worker *const workers[], const struct item_view
         ops->together((void *const[2]){workers[0]->state[k], workers[1]->state[k]}, views);
     for (unsigned i = 0; i < count; i++)
         if (!fault_is_set(views[i].item->fault))
-            run_stage(graph, ops, workers[i]->state[k], &views[i]);
+            run_stage(workers[0], ops, workers[i]->state[k], &views[i]);
 }
 
 void worker_process(struct tm_worker *const workers[], const struct item_view views[],
@@ -187,8 +191,13 @@ void worker_main(struct tm_group *group, uint16_t number)
     while (opened < group->tasks &&
            worker_open(&worker.tasks[opened], group, (uint16_t)(number + opened)) == 0)
         opened++;
+    struct burst *burst = NULL;
+    if (group->burst)
+        burst = burst_open(group->burst, group->lane->graph->stop_fd, &worker.tasks[0].slot->io);
+    worker.tasks[0].burst = worker.tasks[1].burst = burst;
     if (opened == group->tasks && worker_confine(group))
         run_blocking(&worker);
+    burst_close(burst);
     while (opened > 0)
         worker_close(&worker.tasks[--opened]);
 }

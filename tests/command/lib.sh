@@ -31,6 +31,7 @@ main_process=$BASHPID
 
 model_inline="--scan=inline --read=inline --hash=inline --write=inline"
 model_threads="--scan=threads:7 --read=threads:7 --hash=threads:7 --write=threads:7"
+model_burst="--read=auto,burst=16" # as a measurement may have it, or not, of the default
 model_processes="--scan=processes:2 --read=processes:2 --hash=processes:2 --write=processes:2"
 
 has_model() {
@@ -42,6 +43,7 @@ list_models() {
     case ${SANITIZE:-} in
     "")
         models=("" "$model_inline" "$model_threads" "$model_processes")
+        ! has_model uring || models+=("$model_burst")
         stage_models=(inline threads:7 processes:2)
         counted_models=(inline {threads,processes}:{1,2,7})
         add_models uring uring:16 processes:2,io=uring
@@ -53,6 +55,7 @@ list_models() {
     thread)
         model_processes=$model_threads
         models=("" "$model_threads")
+        ! has_model uring || models+=("$model_burst")
         stage_models=(threads:7)
         add_models uring uring:64,loops=7
         add_models epoll epoll:64,loops=7

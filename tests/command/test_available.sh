@@ -19,6 +19,9 @@ while IFS=: read -r error reason; do
         check "$option, $error" ends 2 "--[a-z]+: uring is not available here: $reason"
         check "nothing is printed" [ ! -s out ]
     done
+    run "$DENY" io_uring_setup "$error" "$TREEMILL" hash -q --read=auto,burst=4 tree
+    check "burst=, $error" \
+        ends 2 "--read: burst= needs uring, which is not available here: $reason"
     run "$DENY" io_uring_setup "$error" "$TREEMILL" info
     check "info, $error" grep -Eqx " +uring +not available: $reason" out
     run "$DENY" io_uring_setup "$error" "$TREEMILL" hash -q tree

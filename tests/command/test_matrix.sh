@@ -57,6 +57,15 @@ for tree in small large; do
             done
         done
     done
+    # Many files at once by threads that read, or that hash what they have read.
+    if has_model uring; then
+        for burst in 2 16 32; do
+            same "$tree" --block-size=8K --read=auto,burst=$burst
+            same "$tree" --read=threads:7,burst=$burst --hash=threads:2
+            same "$tree" --block-size=8K -T1 --read=threads:1,burst=$burst --hash=inline
+        done
+    fi
+    same "$tree" --read=auto,burst=1
     sort "$work/$tree.expected" >"$work/sorted"
     run "$TREEMILL" hash -q --order=none --hash=threads:7 "$tree"
     check "$tree --order=none" cmp -s <(sort out) "$work/sorted"

@@ -17,7 +17,8 @@ static const struct shape {
     bool fused;
     enum io_kind io[3];
     unsigned depth[3];
-    bool paired; /* the second stage */
+    bool paired;    /* the second stage */
+    unsigned burst; /* of each stage's threads */
 } shapes[] = {
     {{MODEL_INLINE, MODEL_INLINE, MODEL_INLINE}, {0, 0, 0}, false},
     {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {1, 1, 1}, false},
@@ -51,6 +52,7 @@ static const struct shape {
     {{MODEL_THREADS, MODEL_THREADS, MODEL_THREADS}, {2, 3, 1}, false, {IO_SYNC}, {0}, true},
     {{MODEL_PROCESSES, MODEL_PROCESSES, MODEL_INLINE}, {2, 2, 0}, true, {IO_SYNC}, {0}, true},
     {{MODEL_INLINE, MODEL_INLINE, MODEL_INLINE}, {0, 0, 0}, false, {IO_SYNC}, {0}, true},
+    {{MODEL_THREADS, MODEL_THREADS, MODEL_INLINE}, {2, 3, 0}, false, .burst = 5},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
@@ -58,6 +60,8 @@ static const struct shape {
 static inline bool is_available(const struct shape *shape)
 {
     char why[128];
+    if (shape->burst && io_uring_engine.probe(why, sizeof why) < 0)
+        return false;
     for (int s = 0; s < 3; s++) {
         const struct io_engine *engine = io_engine(shape->io[s]);
         if (shape->model[s] == MODEL_PROCESSES && !WITH_PROCESSES)

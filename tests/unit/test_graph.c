@@ -164,6 +164,7 @@ static void make(struct job *job, const struct shape *shape)
                                                       .workers = shape->workers[s],
                                                       .io = shape->io[s],
                                                       .depth = shape->depth[s],
+                                                      .burst = shape->burst,
                                                       .paired = s == 1 && shape->paired,
                                                       .fused = s == 1 && shape->fused};
     ck_assert_int_eq(graph_create(&setup, &job->graph), 0);

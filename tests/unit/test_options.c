@@ -375,6 +375,7 @@ START_TEST(random_lines)
                                         "read=",
                                         "io=",
                                         "loops=",
+                                        "burst=",
                                         "uring",
                                         "9",
                                         "99999999999999999999",

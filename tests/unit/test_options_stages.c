@@ -22,8 +22,15 @@ START_TEST(stage_specs)
     ck_assert_int_eq(parsed.stage[STAGE_HASH].io, STAGE_IO_EPOLL);
     ck_assert_uint_eq(parsed.stage[STAGE_HASH].depth, 9);
 
+    PARSE("hash", "--read=threads:2,burst=16", "--hash=threads:2", "x");
+    ck_assert_uint_eq(parsed.stage[STAGE_READ].burst, 16);
+    ck_assert_uint_eq(parsed.stage[STAGE_HASH].burst, 0);
+    PARSE("hash", "--stages=read=auto,burst=1", "x");
+    ck_assert_int_eq(parsed.stage[STAGE_READ].model, STAGE_MODEL_AUTO);
+    ck_assert_uint_eq(parsed.stage[STAGE_READ].burst, 1);
+
 #define MODELS "(accepted: auto, inline, threads, processes, uring, epoll)"
-#define KEYS   "(accepted: io=ENGINE, loops=COUNT, depth=COUNT)"
+#define KEYS   "(accepted: io=ENGINE, loops=COUNT, depth=COUNT, burst=COUNT)"
     REFUSE("--scan: bad value 'thread': model 'thread' is unknown; did you mean 'threads'? " MODELS,
            "hash", "--scan=thread", "x");
     REFUSE("--scan: bad value '': model '' is unknown " MODELS, "hash", "--scan=", "x");
@@ -52,6 +59,17 @@ START_TEST(stage_specs)
            "hash", "--scan=threads,depth=3", "x");
     REFUSE("--scan: bad value 'inline,io=uring': model inline works as the stage before it does",
            "hash", "--scan=inline,io=uring", "x");
+    REFUSE("--read: bad value 'threads,burst=33': burst '33' is not accepted "
+           "(accepted: 1 to 32, 0 or auto)",
+           "hash", "--read=threads,burst=33", "x");
+#define NO_BURST "burst= is for reading by threads without a loop"
+    REFUSE("--read: bad value 'processes,burst=4': " NO_BURST, "hash", "--read=processes,burst=4",
+           "x");
+    REFUSE("--read: bad value 'threads,io=uring,burst=4': " NO_BURST, "hash",
+           "--read=threads,io=uring,burst=4", "x");
+    REFUSE("--hash: bad value 'threads,burst=4': " NO_BURST, "hash", "--hash=threads,burst=4", "x");
+    REFUSE("--stages: bad value 'write=threads,burst=4': stage write: " NO_BURST, "hash",
+           "--stages=write=threads,burst=4", "x");
 }
 END_TEST
 
