@@ -308,8 +308,7 @@ bool job_take_record(struct job *job, const struct item_view *view, const struct
         if (file->flags & FILE_SKIPPED)
             report_skipped(job->report, path, fault);
         else
-            report_error(job->report, path, fault,
-                         lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
+            job_report_fault(job, path, fault);
         if (job->options->fail_fast && !(file->flags & FILE_SKIPPED)) {
             job->failed |= job->fail_fast_is_fatal;
             job_stop(job);

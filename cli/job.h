@@ -53,6 +53,7 @@ struct job {
     bool counts_in_sink; /* the sink does what the main stage does elsewhere */
     bool streams_output; /* data goes to standard output, and is not lines */
     const struct walk_cutter *cutter;
+    const struct placing *placing; /* of verbs whose files have an output each; else NULL */
     bool takes_members; /* records are members of an archive: see member.h */
     struct walk_place left_out[4];
     unsigned left_out_count;
@@ -156,6 +157,8 @@ void job_hear_signals(struct job *job, struct tm_graph *graph, const struct sign
 /* What made the graph fail, if anything did. After graph_finish(). */
 void job_report_failure(struct job *job, struct tm_graph *graph);
 
+/* Reports what is wrong with a file, and the option that helps, if there is one. */
+void job_report_fault(struct job *job, const char *path, struct tm_fault fault);
 /* For the sink: counts a record as dealt with, and reports its fault if it has one. True: it is
  * whole and good. */
 bool job_take_record(struct job *job, const struct item_view *view, const struct file_record *file);

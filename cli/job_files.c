@@ -11,6 +11,7 @@
 #include "stages/batch.h"
 #include "stages/placing.h"
 #include "stages/target.h"
+#include "stages/text.h"
 
 bool job_open_output(struct job *job, const char *path, struct output **out)
 {
@@ -110,11 +111,52 @@ int64_t job_replace_until_ns(const struct options *options)
     return now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* "OUTPUT exists already; --force replaces it", allocated; NULL: the fault is another. */
+static char *describe_existing(const struct job *job, const char *path, struct tm_fault fault)
+{
+    char *output, *text = NULL;
+    bool exists =
+        fault.kind == TM_FAULT_SYSTEM && fault.operation == TM_OP_CREATE && fault.detail == EEXIST;
+    if (!exists || !job->placing || placing_path(job->placing, path, strlen(path), &output))
+        return NULL;
+    size_t capacity = text_escape_terminal(output, strlen(output), NULL, 0) + 1;
+    char *shown = malloc(capacity);
+    if (shown) {
+        text_escape_terminal(output, strlen(output), shown, capacity);
+        /* It is not replaced even so if this job has made it of another file. */
+        const char *hint = job->options->force ? "" : "; --force replaces it";
+        if (asprintf(&text, "%s exists already%s", shown, hint) < 0)
+            text = NULL;
+    }
+    free(shown);
+    free(output);
+    return text;
+}
+
+void job_report_fault(struct job *job, const char *path, struct tm_fault fault)
+{
+    char *existing = describe_existing(job, path, fault);
+    bool is_directory = job->placing && fault.kind == TM_FAULT_SYSTEM &&
+                        fault.operation == TM_OP_READ && fault.detail == EISDIR;
+    if (existing)
+        report_error_text(job->report, path, "create", "%s", existing);
+    else if (is_directory && !job->options->recursive)
+        report_error_text(job->report, path, "read",
+                          "is a directory; --recursive takes the files below it");
+    else
+        report_error(job->report, path, fault,
+                     lane_stage_name(graph_lane(job->graph, LANE_DATA), fault.stage));
+    free(existing);
+}
+
 void job_remove_source(struct job *job, const struct placing *placing, const char *path,
                        const struct file_record *file)
 {
+    struct stat status;
     int error = file->flags & FILE_CHANGED ? -ESTALE : placing_remove_source(placing, path, file);
-    if (error == -ESTALE)
+    if (error == -ESTALE && lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+        report_error_text(job->report, path, "remove", "kept: it is a symbolic link");
+    else if (error == -ESTALE)
         report_error_text(job->report, path, "remove", "kept: it has changed");
     else if (error == -EEXIST)
         report_error_text(job->report, path, "remove",

@@ -217,6 +217,7 @@ static bool choose_output(struct compress_verb *verb)
         return false;
     }
     verb->out.placing = verb->to_stdout ? NULL : &verb->place.placing;
+    verb->job.placing = &verb->place.placing;
     verb->job.streams_output = verb->to_stdout;
     return true;
 }

@@ -238,6 +238,7 @@ static bool choose_output(struct expand_verb *verb)
         .leaves_whole = to_stdout,
     };
     verb->out.placing = to_stdout ? NULL : &verb->expand.placing;
+    verb->job.placing = &verb->expand.placing;
     verb->job.streams_output = verb->job.counts_in_sink = to_stdout;
     int error = tests ? archive_test_create(&verb->expand.limits, &verb->test) : 0;
     if (error)

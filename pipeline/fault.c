@@ -76,6 +76,9 @@ void fault_text(struct tm_fault fault, const char *stage_name, char *text, size_
     case TM_FAULT_NAME:
         snprintf(text, capacity, "write: the output's format cannot hold this name");
         return;
+    case TM_FAULT_KIND:
+        snprintf(text, capacity, "write: the output's format has no such kind of file");
+        return;
     case TM_FAULT_OUTPUT:
         snprintf(text, capacity, "left out: it is what this job writes");
         return;

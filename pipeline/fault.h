@@ -43,6 +43,7 @@ enum tm_fault_kind {
     TM_FAULT_SPECIAL,     /* FIFO, socket or device: never opened for data */
     TM_FAULT_TOO_LONG,    /* the path has more bytes than an item can hold */
     TM_FAULT_NAME,        /* the output's format cannot hold the name */
+    TM_FAULT_KIND,        /* the output's format has no such kind of file */
     TM_FAULT_CONSUMED,    /* a worker died that had read what can be read only once */
     TM_FAULT_OUTPUT,      /* the file is what the job itself writes */
     TM_FAULT_COMPRESSED,  /* it is compressed already */

@@ -319,7 +319,7 @@ static int add_record(struct packer *packer, struct file_record *file)
         memset(packer->view->input + file->data, 0, file->data_bytes);
     int error = is_first ? add_header(packer, file) : 0;
     if (is_own_fault(error)) {
-        file->fault = fault_of(TM_FAULT_NAME);
+        file->fault = fault_of(error == -ENOTSUP ? TM_FAULT_KIND : TM_FAULT_NAME);
         return 0;
     }
     if (!error && has_data)

@@ -3,6 +3,7 @@
  * sink puts them behind the last. */
 #include "stages/pack_private.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -118,8 +119,9 @@ static int add_record(struct packer *packer, struct file_record *file, struct pa
     if (!is_first && !pack_wants(file))
         memset(packer->view->input + file->data, 0, file->data_bytes);
     pack_member(packer->view, file, &member);
-    if (zip_entry_of(&member, &entry)) {
-        file->fault = fault_of(TM_FAULT_NAME);
+    int error = zip_entry_of(&member, &entry);
+    if (error) {
+        file->fault = fault_of(error == -ENOTSUP ? TM_FAULT_KIND : TM_FAULT_NAME);
         return 0;
     }
     if (is_first)

@@ -200,4 +200,12 @@ done
 run "$TREEMILL" create -q -C named dash.tar ./-
 check "./- is a file" [ "$status$(tar -xOf dash.tar)" = 0dash ]
 
+# What a format has no word for is said of that file, and the others are taken.
+mkdir kinds
+mkfifo kinds/fifo
+echo file >kinds/file
+run "$TREEMILL" create -q kinds.zip kinds
+check "a FIFO in a zip" ends 3 "kinds/fifo: write: the output's format has no such kind of file"
+check "the file beside it" [ "$(unzip -p kinds.zip kinds/file)" = file ]
+
 finish
