@@ -27,6 +27,7 @@ static unsigned collect_stats(struct job *job, struct stage_stats *stats)
                 .model = model_name(sample.model),
                 .workers = sample.workers,
                 .depth = sample.depth,
+                .bursts = sample.io == IO_SYNC,
                 .hits = sample.hits,
                 .misses = sample.misses,
                 .items = sample.items,

@@ -113,8 +113,9 @@ struct stage_stats {
     const char *name;
     const char *model;
     unsigned workers;
-    unsigned depth;  /* operations in flight of each worker with an event loop; 0: it has none */
-    uint64_t hits;   /* of the loops: operations done without waiting */
+    unsigned depth;  /* operations in flight of each worker's loop or burst; 0: it has neither */
+    bool bursts;     /* it is that of a burst */
+    uint64_t hits;   /* of those: operations done without waiting */
     uint64_t misses; /* those that were waited for */
     uint64_t items;
     uint64_t bytes;

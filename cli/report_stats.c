@@ -59,7 +59,8 @@ static void fill_row(struct row *row, const struct stage_stats *stage)
     size_t width = sizeof row->cell[0];
     snprintf(row->cell[0], width, "%s", stage->name);
     if (stage->depth)
-        snprintf(row->cell[1], width, "%s:%u", stage->model, stage->depth);
+        snprintf(row->cell[1], width, "%s%s%u", stage->model, stage->bursts ? ",burst=" : ":",
+                 stage->depth);
     else
         snprintf(row->cell[1], width, "%s", stage->model);
     snprintf(row->cell[2], width, "%u", stage->workers);

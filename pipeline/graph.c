@@ -379,11 +379,13 @@ void lane_sample(struct tm_lane *lane, unsigned stage, struct stage_sample *samp
     const struct stage_setup *setup = &lane->setup.stage[stage];
     struct tm_group *group = &lane->group[group_number(lane, stage)];
     unsigned k = stage - group->first_stage;
+    unsigned burst = k == 0 ? group->burst : 0; /* the others of the group know nothing of it */
+    unsigned depth = group->io == IO_SYNC ? burst : group->tasks;
     *sample = (struct stage_sample){.name = setup->ops->name,
                                     .model = setup->model,
                                     .fused = k > 0,
                                     .io = group->io,
-                                    .depth = group->io == IO_SYNC ? group->burst : group->tasks,
+                                    .depth = depth,
                                     .workers = group->worker_count};
     for (unsigned w = 0; w < group->worker_count; w++) {
         const struct worker_slot *slot =

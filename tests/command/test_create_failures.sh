@@ -95,7 +95,12 @@ check "decompress, too large" ends 2 'zeros.gz: write: File too large'
 check "the compressed one stays, and nothing else" [ "$(find zeros.gz results -type f)" = zeros.gz ]
 rm -rf results/* zeros.gz
 limited 1 create -q results/a.tar tree
-check "not even the memory" ends 2 'memory: File too large'
+check "a kilobyte" ends 2 'results/a.tar: write: File too large'
+check "and nothing is left of it" [ -z "$(ls -A results)" ]
+if with_processes; then
+    limited 1 create -q --compress=processes:1 results/a.tar tree
+    check "not even the memory" ends 2 'memory: File too large'
+fi
 
 # Few descriptors: enough, or said so.
 for model in "" "$model_threads"; do

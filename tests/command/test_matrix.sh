@@ -66,6 +66,12 @@ for tree in small large; do
         done
     fi
     same "$tree" --read=auto,burst=1
+    run "$TREEMILL" hash -q -v --stats --read=auto,burst=1 "$tree"
+    check "$tree, burst=1: none" [ "$(grep -c burst= err)" -eq 0 ]
+    if has_model uring; then
+        run "$TREEMILL" hash -v --stats --read=auto,burst=7 "$tree"
+        check "$tree: -v and --stats tell of bursts" [ "$(grep -cE 'threads(:[0-9]+)?,burst=7' err)" -eq 2 ]
+    fi
     sort "$work/$tree.expected" >"$work/sorted"
     run "$TREEMILL" hash -q --order=none --hash=threads:7 "$tree"
     check "$tree --order=none" cmp -s <(sort out) "$work/sorted"

@@ -160,7 +160,7 @@ else
     # Reading and writing are left to threads then, and the output is the same.
     run_verb compress -- -v --compress=processes:2
     check "confined, with files" [ "$status" -eq 0 ]
-    said 'read: threads:2 \(auto: processes of the stage after it open no files\)'
+    said 'read: threads:2(,burst=16)? \(auto: processes of the stage after it open no files(; .*)?\)'
     said 'compress: processes:2, confined \(its flag; .*\)'
     said 'write: threads:2 \(auto: processes of the stage before it open no files\)'
     check "the same files" diff -r new packed

@@ -15,7 +15,7 @@ head -c 5000000 /dev/urandom >source/c/large
 (cd source && reference . | sed 's|  \./|  |') >want
 
 readers=(threads:8)
-! has_model uring || readers+=(threads:2,burst=16)
+! has_model uring || readers+=("threads:2,burst=16")
 ! with_processes || readers+=(processes:2)
 for model in uring epoll; do
     has_model "$model" || continue

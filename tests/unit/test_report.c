@@ -297,6 +297,7 @@ static const struct stage_stats stages[] = {
      .queue_capacity = 64,
      .restarts = 3,
      .why = "2 CPUs \"usable\""},
+    {.name = "read", .model = "threads", .workers = 2, .depth = 16, .bursts = true, .hits = 7},
 };
 
 START_TEST(stats_table)
@@ -314,6 +315,11 @@ START_TEST(stats_table)
         "           -         0  1,234       5\n"
         "hash   processes       12  1,234,567  1.32 GB    1:01      0.02 s       0.00 s        12.3"
         "       64/64         3      -       -  2 CPUs \"usable\"\n");
+    free(text);
+    file = open_memstream(&text, &length);
+    report_stats(file, &stages[2], 1);
+    fclose(file);
+    ck_assert_ptr_nonnull(strstr(text, "\nread   threads,burst=16        2      0    0 B"));
     free(text);
 
     struct json_writer json = {0};
